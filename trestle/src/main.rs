@@ -1,0 +1,2 @@
+//! One program under every plugin's name.
+fn main() {}
