@@ -1,1 +1,1 @@
-//! (see lib.rs)
+//! Every kind of resource.

@@ -21,7 +21,9 @@ impl CniArgs {
         for pair in text.split(';').filter(|_| !text.is_empty()) {
             let (key, value) = match pair.split_once('=') {
                 Some((key, value)) if !value.contains('=') => (key, value),
-                _ => return Err(CniError::environment(format!("invalid CNI_ARGS: {pair:?} is not KEY=VALUE"))),
+                _ => {
+                    return Err(CniError::environment(format!("invalid CNI_ARGS: {pair:?} is not KEY=VALUE")));
+                }
             };
             if key == "IgnoreUnknown" {
                 ignore_unknown = match value.to_ascii_lowercase().as_str() {

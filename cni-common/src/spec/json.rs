@@ -295,7 +295,11 @@ impl<'de> Deserializer<'de> for Node<'_> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -450,9 +454,11 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_told_with_the_close_one() {
-        let (_, unknown) = outer(r#"{"isGatway": true, "banana": 1, "ranges": [[{"subnet": "x", "subnett": 1}]]}"#).unwrap();
+        let (_, unknown) =
+            outer(r#"{"isGatway": true, "banana": 1, "ranges": [[{"subnet": "x", "subnett": 1}]]}"#).unwrap();
         let told: Vec<_> = unknown.iter().map(|u| (u.path.as_str(), u.close_to)).collect();
-        let expected = [("isGatway", Some("isGateway")), ("banana", None), ("ranges[0][0].subnett", Some("subnet"))];
+        let expected =
+            [("isGatway", Some("isGateway")), ("banana", None), ("ranges[0][0].subnett", Some("subnet"))];
         assert_eq!(told, expected);
     }
 

@@ -101,7 +101,8 @@ impl IfName {
     /// # Errors
     /// Code 4.
     pub fn from_environment(text: &str) -> Result<Self, CniError> {
-        Self::parse(text).map_err(|why| CniError::environment(format!("invalid CNI_IFNAME {text:?}: it {why}")))
+        Self::parse(text)
+            .map_err(|why| CniError::environment(format!("invalid CNI_IFNAME {text:?}: it {why}")))
     }
 
     /// The value of a key of the configuration.
@@ -167,8 +168,11 @@ impl MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        for (index, byte) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ":" };
+            write!(f, "{separator}{byte:02x}")?;
+        }
+        Ok(())
     }
 }
 
@@ -198,7 +202,15 @@ mod tests {
         for good in ["0a:58:0a:58:00:05", "0A-58-0a-58-00-05", "0a58.0a58.0005"] {
             assert_eq!(MacAddr::parse("mac", good).unwrap().to_string(), "0a:58:0a:58:00:05");
         }
-        for bad in ["", "zz:zz", "0a:58:0a:58:00", "0a:58:0a:58:00:05:06", "0a580a580005", "01:00:00:00:00:00", "00:00:00:00:00:00"] {
+        for bad in [
+            "",
+            "zz:zz",
+            "0a:58:0a:58:00",
+            "0a:58:0a:58:00:05:06",
+            "0a580a580005",
+            "01:00:00:00:00:00",
+            "00:00:00:00:00:00",
+        ] {
             assert!(MacAddr::parse("mac", bad).is_err(), "{bad:?}");
         }
     }

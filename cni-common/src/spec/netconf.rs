@@ -116,7 +116,8 @@ impl NetConf {
         match self.json.get("dns") {
             None | Some(Json::Null) => Ok(None),
             Some(json) => {
-                let (dns, _) = json::read(json).map_err(|why| CniError::decoding(format!("\"dns\": {why}")))?;
+                let (dns, _) =
+                    json::read(json).map_err(|why| CniError::decoding(format!("\"dns\": {why}")))?;
                 Ok(Some(dns))
             }
         }

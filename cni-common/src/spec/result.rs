@@ -138,7 +138,9 @@ pub(crate) struct RawRoute {
 
 fn address(key: &str, text: &str) -> Result<IpNetwork, CniError> {
     let parsed = if text.contains('/') { text.parse().ok() } else { None };
-    parsed.ok_or_else(|| CniError::decoding(format!("{key} {text:?} is not an address with prefix, like 10.1.2.3/24")))
+    parsed.ok_or_else(|| {
+        CniError::decoding(format!("{key} {text:?} is not an address with prefix, like 10.1.2.3/24"))
+    })
 }
 
 fn ip(key: &str, text: &str) -> Result<IpAddr, CniError> {
@@ -216,7 +218,12 @@ impl CniResult {
                 raw.into_config(text)
             });
             let ips = ips.collect::<Result<_, _>>()?;
-            return Ok(CniResult { interfaces: raw.interfaces, ips, routes: routes(raw.routes)?, dns: raw.dns });
+            return Ok(CniResult {
+                interfaces: raw.interfaces,
+                ips,
+                routes: routes(raw.routes)?,
+                dns: raw.dns,
+            });
         }
         let mut result = CniResult { dns: raw.dns, ..CniResult::default() };
         for mut old in [raw.ip4, raw.ip6].into_iter().flatten() {
@@ -273,7 +280,8 @@ impl CniResult {
             if let Some(gateway) = first.gateway {
                 old.insert("gateway".into(), gateway.to_string().into());
             }
-            let routes: Vec<_> = self.routes.iter().filter(|r| r.dst.is_ipv4() == v4).map(Route::to_value).collect();
+            let routes: Vec<_> =
+                self.routes.iter().filter(|r| r.dst.is_ipv4() == v4).map(Route::to_value).collect();
             if !routes.is_empty() {
                 old.insert("routes".into(), Value::Array(routes));
             }
@@ -305,9 +313,17 @@ mod tests {
 
     fn sample() -> CniResult {
         CniResult {
-            interfaces: vec![Interface { name: "eth0".into(), sandbox: "/run/netns/x".into(), ..Interface::default() }],
+            interfaces: vec![Interface {
+                name: "eth0".into(),
+                sandbox: "/run/netns/x".into(),
+                ..Interface::default()
+            }],
             ips: vec![
-                IpConfig { interface: Some(0), address: "10.1.2.3/24".parse().unwrap(), gateway: "10.1.2.1".parse().ok() },
+                IpConfig {
+                    interface: Some(0),
+                    address: "10.1.2.3/24".parse().unwrap(),
+                    gateway: "10.1.2.1".parse().ok(),
+                },
                 IpConfig { interface: Some(0), address: "fd00::3/64".parse().unwrap(), gateway: None },
             ],
             routes: vec![Route { mtu: Some(1400), ..Route::new("0.0.0.0/0".parse().unwrap(), None) }],
@@ -326,7 +342,10 @@ mod tests {
                 expected.ips.iter_mut().for_each(|ip| ip.interface = None);
             }
             assert_eq!(read, expected, "{version}");
-            assert_eq!(text.contains("\"version\""), (SpecVersion::V030..SpecVersion::V100).contains(&version));
+            assert_eq!(
+                text.contains("\"version\""),
+                (SpecVersion::V030..SpecVersion::V100).contains(&version)
+            );
         }
     }
 

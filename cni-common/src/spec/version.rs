@@ -62,7 +62,10 @@ impl SpecVersion {
             let known: Vec<_> = Self::ALL.iter().map(|v| v.as_str()).collect();
             CniError::new(
                 Code::INCOMPATIBLE_VERSION,
-                format!("incompatible CNI versions: cniVersion is {text:?}; set it to one of {}", known.join(", ")),
+                format!(
+                    "incompatible CNI versions: cniVersion is {text:?}; set it to one of {}",
+                    known.join(", ")
+                ),
             )
         })
     }
