@@ -1,5 +1,7 @@
 //! One netlink socket: send, and wait for every answer. For rtnetlink and nf_tables alike.
 
+mod wire;
+
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
     NetlinkSerializable,
@@ -8,6 +10,7 @@ use netlink_sys::Socket;
 use nix::errno::Errno;
 
 use super::{KernelError, Outcome};
+use wire::{Ack, NLMSG_DONE, NLMSG_ERROR, messages};
 
 /// Larger than any answer the kernel sends at once (it caps a dump's chunk at 32 KiB).
 const BUFFER: usize = 64 * 1024;
@@ -16,24 +19,12 @@ const DUMP_TRIES: usize = 20;
 /// linux/netlink.h
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
-const NLM_F_CAPPED: u16 = 0x100;
-const NLM_F_ACK_TLVS: u16 = 0x200;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const HEADER: usize = 16;
 
 /// A connection to the kernel, bound to the network namespace it was opened in.
 pub(crate) struct Connection {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
-}
-
-/// The kernel's answer to one message.
-struct Ack {
-    sequence: u32,
-    errno: i32,
-    hint: Option<String>,
 }
 
 impl Connection {
@@ -79,13 +70,58 @@ impl Connection {
         loop {
             let (acks, _) = self.receive(sequence..=sequence, &mut replies)?;
             if let Some(ack) = acks.into_iter().next() {
-                return ack.outcome().map(|()| replies);
+                return ack.outcome().map(|()| inner(replies));
             }
         }
     }
 
+    /// Asks several things in one go, each for one object, not a list; the answers are in the order of
+    /// the questions. `None` when the kernel answered without an object.
+    pub fn ask<T, const N: usize>(&mut self, messages: [T; N]) -> Outcome<[Outcome<Option<T>>; N]>
+    where
+        T: NetlinkSerializable + NetlinkDeserializable,
+    {
+        let first = self.sequence + 1;
+        let mut bytes = Vec::new();
+        for (index, message) in messages.into_iter().enumerate() {
+            // Answers come in order, so the last one's acknowledgement ends them all.
+            let flags = if index + 1 == N { NLM_F_ACK } else { 0 };
+            bytes.extend(self.encode(message, flags).1);
+        }
+        let last = self.sequence;
+        self.send(&bytes)?;
+        let mut answers = [const { Ok(None) }; N];
+        let mut replies = Vec::new();
+        let mut ended = N == 0;
+        while !ended {
+            let (acks, _) = self.receive(first..=last, &mut replies)?;
+            for (sequence, reply) in replies.drain(..) {
+                if let Some(slot) = slot(&mut answers, first, sequence) {
+                    *slot = Ok(Some(reply));
+                }
+            }
+            for ack in acks {
+                ended |= ack.sequence == last;
+                let Some(slot) = slot(&mut answers, first, ack.sequence) else { continue };
+                if let Err(error) = ack.outcome() {
+                    *slot = Err(error);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
     /// Asks for a list. One that changed while it was read is asked again.
     pub fn dump<T>(&mut self, message: &T) -> Outcome<Vec<T>>
+    where
+        T: NetlinkSerializable + NetlinkDeserializable + Clone,
+    {
+        self.dump_until(message, |_| false)
+    }
+
+    /// Like [`dump`](Self::dump), but a torn list is good enough when `enough` says so: to find out that
+    /// something exists.
+    pub fn dump_until<T>(&mut self, message: &T, enough: impl Fn(&[T]) -> bool) -> Outcome<Vec<T>>
     where
         T: NetlinkSerializable + NetlinkDeserializable + Clone,
     {
@@ -101,32 +137,43 @@ impl Connection {
                 ack.outcome()?;
                 break;
             }
-            if !torn {
+            let replies = inner(replies);
+            if !torn || enough(&replies) {
                 return Ok(replies);
             }
         }
         Err(KernelError::new("list that changed while it was read", Errno::EINTR))
     }
 
-    /// Sends messages that were [encoded](Self::encode) with `NLM_F_ACK`, in one go, and waits for the
-    /// answer to each. The first refusal is returned with the sequence number of its message.
-    pub fn transact(&mut self, bytes: &[u8], expected: &[u32]) -> Result<(), (u32, KernelError)> {
-        let first = expected.first().copied().unwrap_or(0);
-        let last = expected.last().copied().unwrap_or(0);
-        self.send(bytes).map_err(|e| (first, e))?;
-        let mut open: Vec<u32> = expected.to_vec();
-        let mut nothing: Vec<Ignored> = Vec::new();
-        while !open.is_empty() {
-            // The frame of a batch comes before and after its messages; an error there ends it all.
-            let (acks, _) =
-                self.receive(first.saturating_sub(1)..=last + 1, &mut nothing).map_err(|e| (first, e))?;
+    /// Sends a transaction of nfnetlink: messages that were [encoded](Self::encode) in a row, with a frame
+    /// (`NFNL_MSG_BATCH_BEGIN`, `NFNL_MSG_BATCH_END`) around them, of which only the last before the end
+    /// asks for an acknowledgement. The kernel answers in the order of the messages and is silent about
+    /// what it accepts, so that one acknowledgement says that all went well. Returns what it told on the
+    /// way (`NLM_F_ECHO`).
+    ///
+    /// # Errors
+    /// The first refusal, with the sequence number of its message; that of the frame stands for all.
+    pub fn transact<T>(
+        &mut self,
+        bytes: &[u8],
+        frame: std::ops::RangeInclusive<u32>,
+    ) -> Result<Vec<T>, (u32, KernelError)>
+    where
+        T: NetlinkDeserializable,
+    {
+        let (begin, last) = (*frame.start(), frame.end().saturating_sub(1));
+        self.send(bytes).map_err(|e| (begin, e))?;
+        let mut replies = Vec::new();
+        loop {
+            let (acks, _) = self.receive(frame.clone(), &mut replies).map_err(|e| (begin, e))?;
             for ack in acks {
                 let sequence = ack.sequence;
-                open.retain(|s| *s != sequence);
                 ack.outcome().map_err(|e| (sequence, e))?;
+                if sequence == last {
+                    return Ok(inner(replies));
+                }
             }
         }
-        Ok(())
     }
 
     /// Sends bytes as they are.
@@ -145,7 +192,7 @@ impl Connection {
     fn receive<T: NetlinkDeserializable>(
         &mut self,
         wanted: std::ops::RangeInclusive<u32>,
-        replies: &mut Vec<T>,
+        replies: &mut Vec<(u32, T)>,
     ) -> Outcome<(Vec<Ack>, bool)> {
         self.buffer.clear();
         loop {
@@ -169,7 +216,7 @@ impl Connection {
             let parsed = NetlinkMessage::<T>::deserialize(message)
                 .map_err(|e| KernelError { hint: Some(e.to_string()), ..undecodable() })?;
             if let NetlinkPayload::InnerMessage(inner) = parsed.payload {
-                replies.push(inner);
+                replies.push((header.sequence, inner));
             }
         }
         Ok((acks, torn))
@@ -180,119 +227,12 @@ fn undecodable() -> KernelError {
     KernelError::new("decode the kernel's answer", Errno::EBADMSG)
 }
 
-/// Stands for messages that nobody asked to see.
-#[derive(Clone, Debug)]
-struct Ignored;
-
-impl NetlinkDeserializable for Ignored {
-    type Error = std::convert::Infallible;
-    fn deserialize(_: &NetlinkHeader, _: &[u8]) -> Result<Self, Self::Error> {
-        Ok(Ignored)
-    }
+/// Drops the sequence numbers.
+fn inner<T>(replies: Vec<(u32, T)>) -> Vec<T> {
+    replies.into_iter().map(|(_, reply)| reply).collect()
 }
 
-struct RawHeader {
-    kind: u16,
-    flags: u16,
-    sequence: u32,
-}
-
-/// Splits what one read returned into messages, each with its header; stops at the first that does not fit.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (RawHeader, &[u8])> {
-    std::iter::from_fn(move || {
-        let (length, kind, flags, sequence) =
-            (word(bytes, 0)?, half(bytes, 4)?, half(bytes, 6)?, word(bytes, 8)?);
-        let length = usize::try_from(length).ok().filter(|l| *l >= HEADER)?;
-        let message = bytes.get(..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((RawHeader { kind, flags, sequence }, message))
-    })
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-impl Ack {
-    /// Reads `struct nlmsgerr` or the end of a dump: a negative errno, the request's header (unless a
-    /// dump ends), then attributes.
-    fn parse(header: &RawHeader, message: &[u8]) -> Self {
-        // A dump without an error code ended well.
-        let errno = word(message, HEADER).map_or(0, |code| -code.cast_signed());
-        let mut hint = None;
-        if header.flags & NLM_F_ACK_TLVS != 0 {
-            let capped = header.flags & NLM_F_CAPPED != 0;
-            let request = match header.kind {
-                NLMSG_DONE => 0,
-                _ if capped => HEADER,
-                _ => word(message, HEADER + 4).and_then(|l| usize::try_from(l).ok()).unwrap_or(HEADER),
-            };
-            let attributes = message.get(HEADER + 4 + request.next_multiple_of(4)..).unwrap_or_default();
-            hint = explanation(attributes);
-        }
-        Ack { sequence: header.sequence, errno, hint }
-    }
-
-    fn outcome(self) -> Outcome<()> {
-        match self.errno {
-            0 => Ok(()),
-            errno => {
-                Err(KernelError { hint: self.hint, ..KernelError::new("netlink", Errno::from_raw(errno)) })
-            }
-        }
-    }
-}
-
-/// `NLMSGERR_ATTR_MSG` (1): a C string.
-fn explanation(mut bytes: &[u8]) -> Option<String> {
-    loop {
-        let (length, kind) = (usize::from(half(bytes, 0)?), half(bytes, 2)?);
-        let value = bytes.get(4..length)?;
-        if kind == 1 {
-            return Some(String::from_utf8_lossy(value).trim_end_matches('\0').to_owned());
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..)?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error_message(code: i32, flags: u16, tlvs: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let length = u32::try_from(HEADER + 4 + HEADER + tlvs.len()).unwrap();
-        bytes.extend(length.to_ne_bytes());
-        bytes.extend(NLMSG_ERROR.to_ne_bytes());
-        bytes.extend(flags.to_ne_bytes());
-        bytes.extend(7u32.to_ne_bytes());
-        bytes.extend(0u32.to_ne_bytes());
-        bytes.extend(code.to_ne_bytes());
-        bytes.extend([0; HEADER]);
-        bytes.extend(tlvs);
-        bytes
-    }
-
-    #[test]
-    fn errors_keep_errno_and_the_kernels_explanation() {
-        let mut tlvs = vec![9, 0, 1, 0];
-        tlvs.extend(b"nope\0\0\0\0");
-        let bytes = error_message(-(Errno::ENODEV as i32), NLM_F_ACK_TLVS | NLM_F_CAPPED, &tlvs);
-        let (header, message) = messages(&bytes).next().unwrap();
-        let error = Ack::parse(&header, message).outcome().unwrap_err();
-        assert_eq!((error.errno, error.hint.as_deref()), (Errno::ENODEV, Some("nope")));
-    }
-
-    #[test]
-    fn garbage_is_not_read_past_its_end() {
-        for bytes in [&[][..], &[1, 2, 3], &[0xff; 16], &[16, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
-            for (header, message) in messages(bytes) {
-                let _ = Ack::parse(&header, message).outcome();
-            }
-        }
-    }
+/// The place of an answer, by the number of its question.
+fn slot<T>(answers: &mut [T], first: u32, sequence: u32) -> Option<&mut T> {
+    answers.get_mut(usize::try_from(sequence.checked_sub(first)?).ok()?)
 }
