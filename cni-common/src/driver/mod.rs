@@ -1,1 +1,11 @@
-//! (see lib.rs)
+//! The verbs, once for all plugins, and the program around them.
+
+mod delegate;
+mod entry;
+mod exec;
+mod log;
+mod verbs;
+
+pub use delegate::Ipam;
+pub use entry::{Plugin, main};
+pub use verbs::{Addressing, NetworkPlugin, Subject, run};

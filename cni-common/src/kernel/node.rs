@@ -1,8 +1,14 @@
 //! One call's view of the kernel: a socket to each namespace, opened when first used.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ipnetwork::IpNetwork;
+
 use super::nft::NftSocket;
-use super::rtnl::RouteSocket;
-use super::{NetNs, Outcome};
+use super::rtnl::{Address, KernelRoute, Link, RouteSocket};
+use super::{Errno, KernelError, NetNs, Outcome};
+use crate::spec::{IfName, MacAddr};
 
 /// Which namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +19,16 @@ pub enum Side {
     Container,
 }
 
-/// The two namespaces of an attachment.
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Side::Host => "host",
+            Side::Container => "container",
+        })
+    }
+}
+
+/// The two namespaces of an attachment, and what was learnt of them in this call.
 #[derive(Debug)]
 pub struct Node {
     home: NetNs,
@@ -21,13 +36,33 @@ pub struct Node {
     host_route: Option<RouteSocket>,
     container_route: Option<RouteSocket>,
     nft: Option<NftSocket>,
+    macs: HashMap<IfName, MacAddr>,
+    container_indexes: HashMap<IfName, u32>,
+    seen: Seen,
+}
+
+/// What CHECK has looked at, so that it looks once.
+#[derive(Debug, Default)]
+struct Seen {
+    links: HashMap<(Side, IfName), Option<Link>>,
+    addresses: HashMap<(Side, u32), Vec<Address>>,
+    routes: Option<Vec<KernelRoute>>,
 }
 
 impl Node {
     /// # Errors
     /// When the plugin's own namespace cannot be opened.
     pub fn new(container: Option<NetNs>) -> Outcome<Self> {
-        Ok(Node { home: NetNs::own()?, container, host_route: None, container_route: None, nft: None })
+        Ok(Node {
+            home: NetNs::own()?,
+            container,
+            host_route: None,
+            container_route: None,
+            nft: None,
+            macs: HashMap::new(),
+            container_indexes: HashMap::new(),
+            seen: Seen::default(),
+        })
     }
 
     /// The plugin's own namespace.
@@ -45,11 +80,10 @@ impl Node {
     /// # Errors
     /// EPROTONOSUPPORT when the kernel has no nfnetlink.
     pub fn nft(&mut self) -> Outcome<&mut NftSocket> {
-        if self.nft.is_none() {
-            self.nft = Some(NftSocket::open()?);
+        match &mut self.nft {
+            Some(socket) => Ok(socket),
+            slot => Ok(slot.insert(NftSocket::open()?)),
         }
-        // Just filled.
-        self.nft.as_mut().ok_or_else(|| super::KernelError::new("open nf_tables", super::Errno::ENOTCONN))
     }
 
     /// The rtnetlink socket of a namespace.
@@ -57,20 +91,32 @@ impl Node {
     /// # Errors
     /// ENODEV for the container's when there is none; else those of socket(2) and setns(2).
     pub fn route(&mut self, side: Side) -> Outcome<&mut RouteSocket> {
-        let (slot, netns) = match side {
-            Side::Host => (&mut self.host_route, None),
-            Side::Container => (&mut self.container_route, Some(self.container.as_ref())),
-        };
-        if slot.is_none() {
-            *slot = Some(match netns {
-                None => RouteSocket::open()?,
-                Some(Some(netns)) => netns.enter(&self.home, RouteSocket::open)?,
-                Some(None) => {
-                    return Err(super::KernelError::new("container namespace", super::Errno::ENODEV));
+        match side {
+            Side::Host => match &mut self.host_route {
+                Some(socket) => Ok(socket),
+                slot => Ok(slot.insert(RouteSocket::open()?)),
+            },
+            Side::Container => match &mut self.container_route {
+                Some(socket) => Ok(socket),
+                slot => {
+                    let netns = self.container.as_ref().ok_or_else(no_container)?;
+                    Ok(slot.insert(netns.enter(&self.home, RouteSocket::open)?))
                 }
-            });
+            },
         }
-        slot.as_mut().ok_or_else(|| super::KernelError::new("open rtnetlink", super::Errno::ENOTCONN))
+    }
+
+    /// The node's rtnetlink socket, and the container's namespace to put a link into.
+    ///
+    /// # Errors
+    /// As [`Node::route`].
+    pub fn host_and_container(&mut self) -> Outcome<(&mut RouteSocket, &NetNs)> {
+        let netns = self.container.as_ref().ok_or_else(no_container)?;
+        let socket = match &mut self.host_route {
+            Some(socket) => socket,
+            slot => slot.insert(RouteSocket::open()?),
+        };
+        Ok((socket, netns))
     }
 
     /// Runs `work` in a namespace: for what has no socket, like sysctls.
@@ -78,12 +124,95 @@ impl Node {
     /// # Errors
     /// ENODEV for the container's when there is none; else those of setns(2) and of `work`.
     pub fn within<T>(&self, side: Side, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-        match (side, &self.container) {
-            (Side::Host, _) => work(),
-            (Side::Container, Some(netns)) => netns.enter(&self.home, work),
-            (Side::Container, None) => {
-                Err(super::KernelError::new("container namespace", super::Errno::ENODEV))
-            }
+        match side {
+            Side::Host => work(),
+            Side::Container => self.container.as_ref().ok_or_else(no_container)?.enter(&self.home, work),
         }
     }
+
+    /// Notes the address of a link of the node that this call made or found, for the result.
+    pub fn note_mac(&mut self, name: &IfName, mac: MacAddr) {
+        self.macs.insert(name.clone(), mac);
+    }
+
+    /// What [`Node::note_mac`] noted.
+    pub fn noted_mac(&self, name: &IfName) -> Option<MacAddr> {
+        self.macs.get(name).copied()
+    }
+
+    /// The link of that name, which must be there.
+    ///
+    /// # Errors
+    /// ENODEV when it is not; else the kernel's refusal.
+    pub fn existing_link(&mut self, side: Side, name: &IfName) -> Outcome<Link> {
+        self.route(side)?
+            .link(name)?
+            .ok_or_else(|| KernelError::new(format!("{side} get link {name}"), Errno::ENODEV))
+    }
+
+    /// Index of a link of the container, asked once in a call.
+    ///
+    /// # Errors
+    /// ENODEV when it is not there; else the kernel's refusal.
+    pub fn container_index(&mut self, name: &IfName) -> Outcome<u32> {
+        if let Some(index) = self.container_indexes.get(name) {
+            return Ok(*index);
+        }
+        let index = self.existing_link(Side::Container, name)?.index;
+        self.container_indexes.insert(name.clone(), index);
+        Ok(index)
+    }
+
+    /// Waits until duplicate address detection has let an address of the container pass.
+    ///
+    /// # Errors
+    /// EADDRINUSE when another has the address, ETIMEDOUT after `limit`.
+    pub fn wait_address_usable(&mut self, index: u32, address: IpNetwork, limit: Duration) -> Outcome<()> {
+        let mut events = self.within(Side::Container, RouteSocket::address_events)?;
+        self.route(Side::Container)?.wait_address(&mut events, index, address, limit)
+    }
+
+    /// The link of that name as CHECK saw it first in this call.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn seen_link(&mut self, side: Side, name: &IfName) -> Outcome<Option<Link>> {
+        let key = (side, name.clone());
+        if let Some(link) = self.seen.links.get(&key) {
+            return Ok(link.clone());
+        }
+        let link = self.route(side)?.link(name)?;
+        self.seen.links.insert(key, link.clone());
+        Ok(link)
+    }
+
+    /// The addresses of a link as CHECK saw them first in this call.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn seen_addresses(&mut self, side: Side, index: u32) -> Outcome<Vec<Address>> {
+        if let Some(addresses) = self.seen.addresses.get(&(side, index)) {
+            return Ok(addresses.clone());
+        }
+        let addresses = self.route(side)?.addresses(index)?;
+        self.seen.addresses.insert((side, index), addresses.clone());
+        Ok(addresses)
+    }
+
+    /// The container's routes as CHECK saw them first in this call.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn seen_routes(&mut self) -> Outcome<Vec<KernelRoute>> {
+        if let Some(routes) = &self.seen.routes {
+            return Ok(routes.clone());
+        }
+        let routes = self.route(Side::Container)?.routes()?;
+        self.seen.routes = Some(routes.clone());
+        Ok(routes)
+    }
+}
+
+fn no_container() -> KernelError {
+    KernelError::new("container namespace", Errno::ENODEV)
 }

@@ -3,12 +3,14 @@
 //! One plan serves every verb: ADD applies it, CHECK checks every resource, DEL and rollback remove in
 //! reverse. Making a plan is pure; only [`Resource`]s touch the kernel.
 
+mod sweep;
 mod tag;
 
 use std::fmt;
 
 use crate::kernel::{KernelError, Node, Outcome};
 
+pub use sweep::{Doomed, Owned};
 pub use tag::OwnerTag;
 
 /// Who owns a resource.
@@ -67,4 +69,106 @@ pub struct Failure {
     pub line: String,
     /// The refusal.
     pub error: KernelError,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.line, self.error)
+    }
+}
+
+/// The wanted state of one attachment.
+#[derive(Default)]
+pub struct Plan {
+    resources: Vec<Box<dyn Resource>>,
+}
+
+/// An apply that failed, after everything it had made was removed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolledBack {
+    /// What could not be done.
+    pub cause: Failure,
+    /// Lines that were undone, last first.
+    pub undone: Vec<String>,
+    /// What could not be undone.
+    pub left: Vec<Failure>,
+}
+
+impl Plan {
+    /// Adds a resource behind the others.
+    pub fn push(&mut self, resource: impl Resource + 'static) {
+        self.resources.push(Box::new(resource));
+    }
+
+    /// Puts a resource at a position: tests break a plan so.
+    pub fn insert(&mut self, position: usize, resource: impl Resource + 'static) {
+        self.resources.insert(position.min(self.resources.len()), Box::new(resource));
+    }
+
+    /// How many resources.
+    pub fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// No resource at all.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    /// Makes it so, resource by resource. At the first refusal all that this call created is removed.
+    ///
+    /// # Errors
+    /// The refusal, and what became of the rest.
+    pub fn apply(&self, node: &mut Node) -> Result<(), Box<RolledBack>> {
+        let mut created: Vec<&dyn Resource> = Vec::new();
+        for resource in &self.resources {
+            tracing::debug!(line = %resource, "apply");
+            match resource.apply(node) {
+                Ok(Applied::Created) => created.push(resource.as_ref()),
+                Ok(Applied::Unchanged) => {}
+                Err(error) => {
+                    let cause = Failure { line: resource.to_string(), error };
+                    return Err(Box::new(roll_back(&created, cause, node)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares every resource with the kernel; returns the lines that differ.
+    ///
+    /// # Errors
+    /// The first resource about which the kernel could not be asked.
+    pub fn check(&self, node: &mut Node) -> Result<Vec<(String, Drift)>, Failure> {
+        let mut drifts = Vec::new();
+        for resource in &self.resources {
+            tracing::debug!(line = %resource, "check");
+            match resource.check(node) {
+                Ok(None) => {}
+                Ok(Some(drift)) => drifts.push((resource.to_string(), drift)),
+                Err(error) => return Err(Failure { line: resource.to_string(), error }),
+            }
+        }
+        Ok(drifts)
+    }
+}
+
+fn roll_back(created: &[&dyn Resource], cause: Failure, node: &mut Node) -> RolledBack {
+    let mut undone = Vec::new();
+    let mut left = Vec::new();
+    for resource in created.iter().rev() {
+        let line = resource.to_string();
+        tracing::debug!(line, "roll back");
+        match resource.remove(node) {
+            Ok(()) => undone.push(line),
+            Err(error) => left.push(Failure { line, error }),
+        }
+    }
+    RolledBack { cause, undone, left }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.resources.iter().try_for_each(|resource| writeln!(f, "{resource}"))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::SpecVersion;
 
@@ -99,11 +99,14 @@ impl CniError {
 
     /// The error object of the specification, as the reference prints it (four spaces of indent).
     pub fn to_json(&self, version: SpecVersion) -> String {
-        let mut object = json!({ "cniVersion": version.as_str(), "code": self.code.0, "msg": self.msg });
+        let mut map = Map::new();
+        map.insert("cniVersion".into(), version.as_str().into());
+        map.insert("code".into(), self.code.0.into());
+        map.insert("msg".into(), self.msg.clone().into());
         if !self.details.is_empty() {
-            object["details"] = self.details.clone().into();
+            map.insert("details".into(), self.details.clone().into());
         }
-        super::json::pretty(&object)
+        super::json::pretty(&Value::Object(map))
     }
 
     /// Reads the error object that a delegated plugin printed; `None` when it is not one.

@@ -227,7 +227,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
             }
             Json::Object(entries) => {
                 let entries = entries.iter().map(|(k, v)| (k.as_str(), v)).collect();
-                visitor.visit_map(Entries { node: &self, entries, value: None })
+                visitor.visit_map(Entries { node: &self, rest: entries, value: None })
             }
         }
         .map_err(|e| self.located(e))
@@ -324,7 +324,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
                 known.push((field, value));
             }
         }
-        visitor.visit_map(Entries { node: &self, entries: known, value: None })
+        visitor.visit_map(Entries { node: &self, rest: known, value: None })
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -381,7 +381,7 @@ impl<'de> SeqAccess<'de> for &mut Items<'_, '_> {
 
 struct Entries<'n, 'a> {
     node: &'n Node<'a>,
-    entries: Vec<(&'a str, &'a Json)>,
+    rest: Vec<(&'a str, &'a Json)>,
     value: Option<(&'a str, &'a Json)>,
 }
 
@@ -389,10 +389,10 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        if self.entries.is_empty() {
+        if self.rest.is_empty() {
             return Ok(None);
         }
-        let entry = self.entries.remove(0);
+        let entry = self.rest.remove(0);
         self.value = Some(entry);
         seed.deserialize(entry.0.into_deserializer()).map(Some)
     }

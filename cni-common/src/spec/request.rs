@@ -164,6 +164,12 @@ impl Request {
         })
     }
 
+    /// The same call with another verb: what a plugin asks of the one it delegates to.
+    #[must_use]
+    pub fn with_verb(&self, verb: Verb) -> Self {
+        Request { verb, ..self.clone() }
+    }
+
     /// The attachment that ADD, CHECK and DEL name.
     ///
     /// # Errors

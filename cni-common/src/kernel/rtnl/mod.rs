@@ -1,7 +1,25 @@
-//! rtnetlink: links, addresses, routes, neighbours.
+//! rtnetlink: links, addresses, routes, bridge VLANs.
+
+mod address;
+mod link;
+mod link_change;
+mod link_new;
+mod route;
+mod vlan;
+mod wait;
 
 use super::Outcome;
 use super::netlink::Connection;
+
+pub use address::Address;
+pub use link::{Link, Port};
+pub use link_change::LinkChange;
+pub use link_new::{BridgeSpec, VethSpec};
+pub use route::KernelRoute;
+pub use vlan::PortVlan;
+
+/// linux/netlink.h
+const NETLINK_ROUTE: isize = 0;
 
 /// A socket to rtnetlink in one namespace.
 pub struct RouteSocket {
@@ -15,9 +33,17 @@ impl std::fmt::Debug for RouteSocket {
 }
 
 impl RouteSocket {
+    /// A socket in the namespace that the calling thread is in.
+    ///
     /// # Errors
     /// Those of socket(2).
     pub fn open() -> Outcome<Self> {
-        Ok(RouteSocket { connection: Connection::open(0)? })
+        let mut connection = Connection::open(NETLINK_ROUTE)?;
+        // The kernel filters lists by what we ask for, instead of returning all (linux/rtnetlink.h).
+        connection
+            .socket()
+            .set_netlink_get_strict_chk(true)
+            .map_err(|e| super::KernelError::from_io("ask for strict checks", &e))?;
+        Ok(RouteSocket { connection })
     }
 }

@@ -1,0 +1,331 @@
+//! ADD, CHECK, DEL, GC and STATUS, once for all plugins that make an interface.
+
+use std::path::PathBuf;
+
+use crate::kernel::{Errno, KernelError, NetNs, Node, Outcome, Side};
+use crate::plan::{Doomed, Owned, OwnerTag, Plan, RolledBack};
+use crate::spec::{
+    Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route, ValidAttachments, Verb,
+};
+
+use super::{Ipam, Plugin};
+
+/// Whose interface, in which network.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The network.
+    pub network: NetworkName,
+    /// The container and the interface in it.
+    pub attachment: Attachment,
+    /// Derived from both.
+    pub tag: OwnerTag,
+    /// Path of the container's namespace, as the runtime gave it.
+    pub netns: PathBuf,
+}
+
+/// Addresses and routes: from the IPAM plugin, or from the previous result.
+#[derive(Clone, Debug, Default)]
+pub struct Addressing {
+    /// Addresses of the container.
+    pub ips: Vec<IpConfig>,
+    /// Routes of the container.
+    pub routes: Vec<Route>,
+    /// For the runtime.
+    pub dns: Dns,
+    /// Interfaces of the previous result; empty in ADD.
+    pub interfaces: Vec<Interface>,
+}
+
+/// A plugin that makes an interface. It describes; the verbs here do.
+pub trait NetworkPlugin: Sized {
+    /// Reads the configuration and rejects whatever ADD could not do. No system call.
+    ///
+    /// # Errors
+    /// Code 2, 4, 6 or 7, naming key, value and remedy.
+    fn configure(request: &Request) -> Result<Self, CniError>;
+
+    /// The IPAM plugin's name; none for a layer-2 attachment.
+    fn ipam(&self) -> Option<&str>;
+
+    /// The wanted state, and the result to be returned once it is reached. Pure.
+    ///
+    /// # Errors
+    /// Code 7 or 103 when the addressing does not fit the configuration.
+    fn plan(&self, subject: &Subject, addressing: &Addressing) -> Result<Plan, CniError>;
+
+    /// The result of ADD; `node` knows the addresses of shared links.
+    fn result(&self, subject: &Subject, addressing: Addressing, node: &Node) -> CniResult;
+
+    /// Interface names in the container that must be free before ADD.
+    fn claims_interface(&self) -> bool {
+        true
+    }
+
+    /// Asks the kernel what an ADD would need, changing nothing.
+    ///
+    /// # Errors
+    /// Code 50 or 51.
+    fn ready(&self, node: &mut Node) -> Result<(), CniError>;
+}
+
+/// The kinds of things that a plugin's attachments own, in the order in which they go.
+pub type Kinds = [&'static dyn Owned];
+
+/// Runs one call of a plugin.
+///
+/// # Errors
+/// The error for the runtime.
+pub fn run<P: NetworkPlugin>(
+    request: &Request,
+    kinds: &Kinds,
+    plugins: &[Plugin],
+) -> Result<Option<CniResult>, CniError> {
+    match request.verb {
+        Verb::Add => add::<P>(request, plugins).map(Some),
+        Verb::Check => check::<P>(request, plugins).map(|()| None),
+        Verb::Del => del(request, kinds, plugins).map(|()| None),
+        Verb::Gc => gc(request, kinds, plugins).map(|()| None),
+        Verb::Status => status::<P>(request, plugins).map(|()| None),
+        Verb::Version => Ok(None),
+    }
+}
+
+fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniResult, CniError> {
+    let plugin = P::configure(request)?;
+    let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
+    let subject = subject(request)?;
+    let mut node = node(open_container(request)?)?;
+    if plugin.claims_interface() {
+        refuse_conflict(&subject, &mut node)?;
+    }
+    let Some(ipam) = ipam else {
+        return attach(&plugin, &subject, Addressing::default(), &mut node);
+    };
+    let result = ipam.add(request)?;
+    let addressing =
+        Addressing { ips: result.ips, routes: result.routes, dns: result.dns, interfaces: Vec::new() };
+    let attached = if addressing.ips.is_empty() {
+        Err(CniError::new(Code::IPAM, format!("the IPAM plugin {:?} returned no address", ipam.name())))
+    } else {
+        attach(&plugin, &subject, addressing, &mut node)
+    };
+    attached.map_err(|error| match ipam.call(request, Verb::Del) {
+        Ok(()) => error.detail("rolled back: the addresses were given back"),
+        Err(e) => error.detail(format!("not rolled back: giving back the addresses failed: {e}")),
+    })
+}
+
+/// Applies the plan. When a shared resource vanishes under it (another ADD rolled its bridge back), it is
+/// applied once more from the start.
+fn attach<P: NetworkPlugin>(
+    plugin: &P,
+    subject: &Subject,
+    addressing: Addressing,
+    node: &mut Node,
+) -> Result<CniResult, CniError> {
+    let plan = plugin.plan(subject, &addressing)?;
+    let applied = plan.apply(node).or_else(|rolled_back| {
+        if rolled_back.cause.error.errno == Errno::ENODEV && rolled_back.left.is_empty() {
+            tracing::warn!(cause = %rolled_back.cause, "applied once more");
+            return plan.apply(node);
+        }
+        Err(rolled_back)
+    });
+    applied.map_err(|rolled_back| refused(&rolled_back))?;
+    Ok(plugin.result(subject, addressing, node))
+}
+
+fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), CniError> {
+    let plugin = P::configure(request)?;
+    let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
+    let previous = request.conf.prev_result()?.ok_or_else(|| {
+        CniError::config("CHECK needs \"prevResult\": put the result of ADD into the network configuration")
+    })?;
+    let subject = subject(request)?;
+    let mut node = node(open_container(request)?)?;
+    if let Some(ipam) = &ipam {
+        ipam.call(request, Verb::Check)?;
+    }
+    let addressing = Addressing {
+        ips: of_interface(&previous, &subject),
+        routes: previous.routes,
+        dns: previous.dns,
+        interfaces: previous.interfaces,
+    };
+    let plan = plugin.plan(&subject, &addressing)?;
+    let drifts = plan.check(&mut node).map_err(|failure| {
+        CniError::new(Code::KERNEL, format!("cannot check \"{}\": {}", failure.line, failure.error))
+    })?;
+    let Some((line, drift)) = drifts.first() else { return Ok(()) };
+    let error = CniError::new(Code::DRIFT, format!("drift: {}: {}", line.trim_end(), drift.0));
+    Err(drifts.iter().fold(error, |error, (line, drift)| error.detail(format!("{line}: {}", drift.0))))
+}
+
+/// Addresses of the previous result that are on our interface: others of the chain may have added more.
+fn of_interface(previous: &CniResult, subject: &Subject) -> Vec<IpConfig> {
+    let ours = |ip: &&IpConfig| {
+        let Some(index) = ip.interface else { return true };
+        let interface = usize::try_from(index).ok().and_then(|i| previous.interfaces.get(i));
+        interface.is_none_or(|i| i.name == subject.attachment.ifname.as_str() && !i.sandbox.is_empty())
+    };
+    previous.ips.iter().filter(ours).cloned().collect()
+}
+
+fn del(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniError> {
+    let mut node = node(container_if_there(request)?)?;
+    let doomed = Doomed::One(request.attachment()?.clone());
+    let mut errors = sweep(&mut node, kinds, request, &doomed);
+    errors.extend(ask_ipam(request, Verb::Del, plugins).err());
+    collected(errors)
+}
+
+fn gc(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniError> {
+    let doomed = match request.conf.valid_attachments()? {
+        ValidAttachments::Only(list) => Doomed::AllBut(list),
+        ValidAttachments::Unknown => Doomed::Dead,
+    };
+    let mut errors = sweep(&mut node(None)?, kinds, request, &doomed);
+    errors.extend(ask_ipam(request, Verb::Gc, plugins).err());
+    collected(errors)
+}
+
+fn status<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), CniError> {
+    let unavailable = |error: CniError| match error.code {
+        Code::UNAVAILABLE | Code::LIMITED => error,
+        _ => CniError { code: Code::UNAVAILABLE, ..error },
+    };
+    let plugin = P::configure(request).map_err(unavailable)?;
+    if let Some(name) = plugin.ipam() {
+        let ipam = Ipam::find(name, request, plugins).map_err(unavailable)?;
+        ipam.call(request, Verb::Status).map_err(unavailable)?;
+    }
+    plugin.ready(&mut node(None)?)
+}
+
+/// Removes, kind after kind; what fails does not keep the rest.
+fn sweep(node: &mut Node, kinds: &Kinds, request: &Request, doomed: &Doomed) -> Vec<CniError> {
+    let mut errors = Vec::new();
+    for kind in kinds {
+        match kind.sweep(node, &request.conf.name, doomed) {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(kind = kind.name(), count, "removed"),
+            Err(error) => {
+                errors.push(CniError::new(Code::KERNEL, format!("cannot remove {}: {error}", kind.name())));
+            }
+        }
+    }
+    errors
+}
+
+/// DEL and GC of the IPAM plugin need its name and no more of the configuration.
+fn ask_ipam(request: &Request, verb: Verb, plugins: &[Plugin]) -> Result<(), CniError> {
+    let name = request.conf.json.get("ipam").and_then(|ipam| ipam.get("type")).and_then(|name| name.as_str());
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => Ipam::find(name, request, plugins)?.call(request, verb),
+        None => Ok(()),
+    }
+}
+
+/// The first error, with the others as details.
+fn collected(errors: Vec<CniError>) -> Result<(), CniError> {
+    let mut errors = errors.into_iter();
+    match errors.next() {
+        None => Ok(()),
+        Some(first) => Err(errors.fold(first, |first, other| first.detail(format!("also: {other}")))),
+    }
+}
+
+fn subject(request: &Request) -> Result<Subject, CniError> {
+    let attachment = request.attachment()?.clone();
+    Ok(Subject {
+        tag: OwnerTag::new(&request.conf.name, &attachment),
+        network: request.conf.name.clone(),
+        attachment,
+        netns: request.netns.clone().unwrap_or_default(),
+    })
+}
+
+/// The namespace for ADD and CHECK.
+fn open_container(request: &Request) -> Result<NetNs, CniError> {
+    let path = request.netns.clone().unwrap_or_default();
+    let netns = NetNs::open(&path).map_err(|error| {
+        CniError::environment(format!("invalid CNI_NETNS {:?}: {}; it must be a network namespace", path, why(&error)))
+    })?;
+    refuse_own(request, netns)
+}
+
+/// The namespace for DEL, if it is still there.
+fn container_if_there(request: &Request) -> Result<Option<NetNs>, CniError> {
+    let Some(path) = &request.netns else { return Ok(None) };
+    match NetNs::open(path) {
+        Ok(netns) => refuse_own(request, netns).map(Some),
+        Err(error) => {
+            tracing::debug!(%error, "no namespace");
+            Ok(None)
+        }
+    }
+}
+
+fn refuse_own(request: &Request, netns: NetNs) -> Result<NetNs, CniError> {
+    let own = NetNs::own().map_err(|e| CniError::new(Code::KERNEL, e.to_string()))?;
+    if own.inode() == netns.inode() && !request.own_netns_allowed {
+        return Err(CniError::environment(format!(
+            "invalid CNI_NETNS {:?}: it is the namespace that the plugin itself runs in, the node's; name the container's",
+            netns.path()
+        )));
+    }
+    Ok(netns)
+}
+
+fn why(error: &KernelError) -> String {
+    match &error.hint {
+        Some(hint) => hint.clone(),
+        None => error.errno.to_string(),
+    }
+}
+
+fn node(container: Option<NetNs>) -> Result<Node, CniError> {
+    Node::new(container).map_err(|e| CniError::new(Code::KERNEL, e.to_string()))
+}
+
+/// A repeated ADD is found before IPAM is asked: the undo of a later failure would free the first
+/// attachment's address and link.
+fn refuse_conflict(subject: &Subject, node: &mut Node) -> Result<(), CniError> {
+    let name = &subject.attachment.ifname;
+    let host = subject.tag.host_ifname();
+    let mut taken = |side: Side, name| -> Outcome<bool> { Ok(node.route(side)?.link(name)?.is_some()) };
+    let asked = |e: KernelError| CniError::new(Code::KERNEL, e.to_string());
+    if taken(Side::Container, name).map_err(asked)? {
+        return Err(CniError::new(
+            Code::CONFLICT,
+            format!("{name} already exists in {}: run DEL for it, or choose another CNI_IFNAME", subject.netns.display()),
+        ));
+    }
+    if let Some(host) = host
+        && taken(Side::Host, &host).map_err(asked)?
+    {
+        return Err(CniError::new(
+            Code::CONFLICT,
+            format!("the node still has {host} of an earlier ADD of this container and interface: run DEL for it"),
+        ));
+    }
+    Ok(())
+}
+
+/// The error of an ADD that was rolled back.
+fn refused(rolled_back: &RolledBack) -> CniError {
+    let RolledBack { cause, undone, left } = rolled_back;
+    let code = match cause.error.errno {
+        Errno::EEXIST | Errno::EADDRINUSE => Code::CONFLICT,
+        _ => Code::KERNEL,
+    };
+    let mut error = CniError::new(code, format!("cannot {}: {}", cause.line.trim_end(), cause.error));
+    error = error.detail(format!("failed: {}", cause.line));
+    for line in undone {
+        error = error.detail(format!("rolled back: {line}"));
+    }
+    for failure in left {
+        error = error.detail(format!("not rolled back: {failure}"));
+    }
+    error
+}

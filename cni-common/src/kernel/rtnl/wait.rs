@@ -1,0 +1,126 @@
+//! Waiting for a link or an address by notification, never by asking again and again.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use ipnetwork::IpNetwork;
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{Link, RouteSocket};
+use crate::kernel::{KernelError, Outcome};
+use crate::spec::IfName;
+
+/// linux/rtnetlink.h
+const RTNLGRP_LINK: u32 = 1;
+const RTNLGRP_IPV6_IFADDR: u32 = 9;
+
+impl RouteSocket {
+    /// The link once it passes packets and, where it is a bridge's port, forwards them. For the namespace
+    /// of the calling thread only.
+    ///
+    /// # Errors
+    /// ETIMEDOUT after `limit`, ENODEV when it is not there.
+    pub fn wait_operational(&mut self, name: &IfName, limit: Duration) -> Outcome<Link> {
+        let ready = |link: &Link| link.operational && link.port.is_none_or(|p| p.forwarding);
+        let gone = || KernelError::new(format!("wait for link {name}"), Errno::ENODEV);
+        // From kernel 6.8 on the first look brings the state up to date, so this is all there is to do.
+        let link = self.link(name)?.ok_or_else(gone)?;
+        if ready(&link) {
+            return Ok(link);
+        }
+        let deadline = Instant::now() + limit;
+        let mut events = Self::listening(RTNLGRP_LINK)?;
+        loop {
+            // Look after listening has begun, so that no change falls between the two.
+            let link = self.link(name)?.ok_or_else(gone)?;
+            if ready(&link) {
+                return Ok(link);
+            }
+            if !events.next_about(link.index, deadline)? {
+                return Err(KernelError::new(format!("wait for link {name} to forward"), Errno::ETIMEDOUT));
+            }
+        }
+    }
+
+    /// A socket that hears of changes of IPv6 addresses in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// Those of socket(2).
+    pub fn address_events() -> Outcome<Self> {
+        Self::listening(RTNLGRP_IPV6_IFADDR)
+    }
+
+    /// Waits until duplicate address detection is through with an address; `events` is a socket of
+    /// [`RouteSocket::address_events`] in the same namespace.
+    ///
+    /// # Errors
+    /// EADDRINUSE when another has the address, ETIMEDOUT after `limit`, EADDRNOTAVAIL when it is not there.
+    pub fn wait_address(
+        &mut self,
+        events: &mut RouteSocket,
+        index: u32,
+        address: IpNetwork,
+        limit: Duration,
+    ) -> Outcome<()> {
+        let failed = |errno| Err(KernelError::new(format!("wait for address {address}"), errno));
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.addresses(index)?.into_iter().find(|a| a.address == address) {
+                None => return failed(Errno::EADDRNOTAVAIL),
+                Some(found) if found.duplicate => return failed(Errno::EADDRINUSE),
+                Some(found) if !found.tentative => return Ok(()),
+                Some(_) => {}
+            }
+            if !events.next_about(index, deadline)? {
+                return failed(Errno::ETIMEDOUT);
+            }
+        }
+    }
+
+    fn listening(group: u32) -> Outcome<Self> {
+        let mut events = RouteSocket::open()?;
+        events
+            .connection
+            .socket()
+            .add_membership(group)
+            .map_err(|e| KernelError::from_io("listen for notifications", &e))?;
+        Ok(events)
+    }
+
+    /// Waits for a notification about a link; false when the deadline came first.
+    fn next_about(&mut self, index: u32, deadline: Instant) -> Outcome<bool> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let ready = {
+                let socket = &*self.connection.socket();
+                poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout)
+            };
+            match ready {
+                Ok(0) => return Ok(false),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(KernelError::new("wait for notifications", errno)),
+            }
+            let bytes = match self.connection.socket().recv_from_full() {
+                Ok((bytes, _)) => bytes,
+                // Notifications were lost: look.
+                Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) => return Ok(true),
+                Err(e) => return Err(KernelError::from_io("wait for notifications", &e)),
+            };
+            let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes) else { continue };
+            let about = match message.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => link.header.index,
+                NetlinkPayload::InnerMessage(
+                    RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address),
+                ) => address.header.index,
+                _ => continue,
+            };
+            if about == index {
+                return Ok(true);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Addresses of the container.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnetwork::IpNetwork;
+
+use crate::kernel::{Node, Outcome, Side, announce};
+use crate::plan::{Applied, Drift, Resource};
+use crate::spec::{IfName, MacAddr};
+
+/// Longest wait for duplicate address detection (`enabledad`), as in the reference.
+const DAD_LIMIT: Duration = Duration::from_secs(5);
+
+/// An address of the container's link.
+#[derive(Clone, Debug)]
+pub struct ContainerAddress {
+    /// The link.
+    pub link: IfName,
+    /// The address.
+    pub address: IpNetwork,
+    /// Wait for duplicate address detection.
+    pub dad: bool,
+}
+
+impl fmt::Display for ContainerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "container addr add {} dev {}", self.address, self.link)
+    }
+}
+
+impl Resource for ContainerAddress {
+    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        let index = node.container_index(&self.link)?;
+        let container = node.route(Side::Container)?;
+        let added = container.add_address(index, self.address, self.dad)?;
+        if self.dad && self.address.is_ipv6() {
+            node.wait_address_usable(index, self.address, DAD_LIMIT)?;
+        }
+        Ok(if added { Applied::Created } else { Applied::Unchanged })
+    }
+
+    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+        let Some(link) = node.seen_link(Side::Container, &self.link)? else {
+            return Ok(Some(Drift(format!("{} does not exist", self.link))));
+        };
+        let present = node.seen_addresses(Side::Container, link.index)?;
+        let drift = match present.iter().find(|a| a.address == self.address) {
+            None => Some("the address is not there"),
+            Some(address) if address.duplicate => Some("the address is in use elsewhere (duplicate address)"),
+            Some(_) => None,
+        };
+        Ok(drift.map(|why| Drift(why.into())))
+    }
+
+    /// It goes with the link.
+    fn remove(&self, _: &mut Node) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+/// The neighbours are told where the addresses live.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The container's link.
+    pub link: IfName,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// What to announce.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl fmt::Display for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("container announce")?;
+        self.addresses.iter().try_for_each(|a| write!(f, " {a}"))?;
+        write!(f, " dev {}", self.link)
+    }
+}
+
+impl Resource for Announcement {
+    /// Without CAP_NET_RAW it is left out: the attachment works, only a reused address may be slow.
+    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        let index = node.container_index(&self.link)?;
+        let sent = node.within(Side::Container, || announce::announce(index, self.mac, &self.addresses));
+        if let Err(error) = sent {
+            tracing::warn!(%error, "address not announced; a reused address may answer late");
+        }
+        Ok(Applied::Unchanged)
+    }
+
+    fn check(&self, _: &mut Node) -> Outcome<Option<Drift>> {
+        Ok(None)
+    }
+
+    fn remove(&self, _: &mut Node) -> Outcome<()> {
+        Ok(())
+    }
+}
