@@ -94,7 +94,7 @@ fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniRes
     let plugin = P::configure(request)?;
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
     let subject = subject(request)?;
-    let mut node = node(open_container(request)?)?;
+    let mut node = node(Some(open_container(request)?))?;
     if plugin.claims_interface() {
         refuse_conflict(&subject, &mut node)?;
     }
@@ -142,7 +142,7 @@ fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), 
         CniError::config("CHECK needs \"prevResult\": put the result of ADD into the network configuration")
     })?;
     let subject = subject(request)?;
-    let mut node = node(open_container(request)?)?;
+    let mut node = node(Some(open_container(request)?))?;
     if let Some(ipam) = &ipam {
         ipam.call(request, Verb::Check)?;
     }

@@ -6,6 +6,17 @@ use sha2::{Digest, Sha256};
 
 use crate::spec::{Attachment, IfName, NetworkName};
 
+/// Longest alias of a link (linux/if.h `IFALIASZ`, less the final zero).
+const MAX_ALIAS: usize = 255;
+/// What an alias of ours begins with.
+const ALIAS_PREFIX: &str = "trestle";
+
+/// A network's short name for tags: 16 hexadecimal digits.
+pub fn network_hash(network: &NetworkName) -> String {
+    let digest = Sha256::digest(network.as_str().as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Derived from network, container ID and interface name, so DEL and GC need neither the namespace nor
 /// the previous result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +41,26 @@ impl OwnerTag {
         Some(OwnerTag(value.to_be_bytes()))
     }
 
+    /// The alias of the node's end: `trestle NETWORK-HASH TAG network/container/interface`. GC finds links
+    /// by it, and a person sees whose they are.
+    pub fn alias(&self, network: &NetworkName, attachment: &Attachment) -> String {
+        let Attachment { container_id, ifname } = attachment;
+        let mut text = format!("{ALIAS_PREFIX} {} {self} {network}/{container_id}/{ifname}", network_hash(network));
+        while text.len() > MAX_ALIAS {
+            text.pop(); // by characters: an interface name need not be ASCII
+        }
+        text
+    }
+
+    /// The tag in an alias, if it is of that network.
+    pub fn from_alias(alias: &str, network: &NetworkName) -> Option<Self> {
+        let mut words = alias.split(' ');
+        if words.next() != Some(ALIAS_PREFIX) || words.next() != Some(network_hash(network).as_str()) {
+            return None;
+        }
+        Self::parse(words.next()?)
+    }
+
     /// The name of the node's end of the attachment's veth pair: `veth` and 11 hexadecimal digits.
     pub fn host_ifname(&self) -> Option<IfName> {
         let text = format!("veth{self}");
@@ -40,5 +71,36 @@ impl OwnerTag {
 impl fmt::Display for OwnerTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ContainerId;
+
+    fn attachment(id: &str) -> Attachment {
+        Attachment { container_id: ContainerId::parse(id).unwrap(), ifname: IfName::parse("eth0").unwrap() }
+    }
+
+    #[test]
+    fn an_alias_tells_network_and_tag_back_whatever_the_length_of_the_names() {
+        let other = NetworkName::parse("other").unwrap();
+        for name in ["n", &"n".repeat(200)] {
+            let network = NetworkName::parse(name).unwrap();
+            for id in ["c", &"c".repeat(200)] {
+                let tag = OwnerTag::new(&network, &attachment(id));
+                let alias = tag.alias(&network, &attachment(id));
+                assert!(alias.len() <= 255);
+                assert_eq!(OwnerTag::from_alias(&alias, &network), Some(tag));
+                assert_eq!(OwnerTag::from_alias(&alias, &other), None);
+            }
+        }
+    }
+
+    #[test]
+    fn tags_do_not_run_names_together() {
+        let network = |n: &str| NetworkName::parse(n).unwrap();
+        assert_ne!(OwnerTag::new(&network("ab"), &attachment("c")), OwnerTag::new(&network("a"), &attachment("bc")));
     }
 }

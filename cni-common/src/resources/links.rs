@@ -1,0 +1,56 @@
+//! Links as things that attachments own.
+
+use crate::kernel::{KernelError, Node, Outcome, Side};
+use crate::plan::{Doomed, Owned, OwnerTag};
+use crate::spec::{Attachment, IfName, NetworkName};
+
+/// The veth pairs of a network's attachments.
+#[derive(Debug)]
+pub struct Links;
+
+impl Links {
+    /// DEL: ours by its derived name; one that the reference made by its name in the container.
+    fn delete_one(node: &mut Node, network: &NetworkName, attachment: &Attachment) -> Outcome<usize> {
+        if let Some(host) = OwnerTag::new(network, attachment).host_ifname()
+            && node.route(Side::Host)?.delete_link(&host)?
+        {
+            return Ok(1);
+        }
+        if node.container().is_none() {
+            return Ok(0);
+        }
+        Ok(usize::from(node.route(Side::Container)?.delete_link(&attachment.ifname)?))
+    }
+
+    /// GC: ours by their alias. A link without one is not known to be of this network.
+    fn delete_listed(node: &mut Node, network: &NetworkName, doomed: &Doomed) -> Outcome<usize> {
+        let goes = doomed.chooser(network);
+        let host = node.route(Side::Host)?;
+        let mut count = 0;
+        let mut first_error: Option<KernelError> = None;
+        for link in host.links()? {
+            // A link that is there is alive: a veth goes with its namespace.
+            let is_doomed = OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true));
+            let Some(name) = IfName::parse(&link.name).ok().filter(|_| is_doomed) else { continue };
+            match host.delete_link(&name) {
+                Ok(deleted) => count += usize::from(deleted),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        first_error.map_or(Ok(count), Err)
+    }
+}
+
+impl Owned for Links {
+    fn name(&self) -> &'static str {
+        "links"
+    }
+
+    fn sweep(&self, node: &mut Node, network: &NetworkName, doomed: &Doomed) -> Outcome<usize> {
+        match doomed {
+            Doomed::One(attachment) => Self::delete_one(node, network, attachment),
+            Doomed::AllBut(_) => Self::delete_listed(node, network, doomed),
+            Doomed::Dead => Ok(0),
+        }
+    }
+}
