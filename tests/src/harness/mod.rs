@@ -12,7 +12,7 @@ mod rules;
 mod snapshot;
 mod trial;
 
-pub use command::Text;
+pub use command::{Text, attempt};
 pub use mask::Mask;
 pub use node::{Node, Pod, WORK_DIR, on_node};
 pub use plugin::{Call, CniError, Output, Plugin, Side, with_key, with_previous};
