@@ -249,7 +249,11 @@ fn subject(request: &Request) -> Result<Subject, CniError> {
 fn open_container(request: &Request) -> Result<NetNs, CniError> {
     let path = request.netns.clone().unwrap_or_default();
     let netns = NetNs::open(&path).map_err(|error| {
-        CniError::environment(format!("invalid CNI_NETNS {:?}: {}; it must be a network namespace", path, why(&error)))
+        CniError::environment(format!(
+            "invalid CNI_NETNS \"{}\": {}; it must be a network namespace",
+            path.display(),
+            why(&error)
+        ))
     })?;
     refuse_own(request, netns)
 }
@@ -270,8 +274,8 @@ fn refuse_own(request: &Request, netns: NetNs) -> Result<NetNs, CniError> {
     let own = NetNs::own().map_err(|e| CniError::new(Code::KERNEL, e.to_string()))?;
     if own.inode() == netns.inode() && !request.own_netns_allowed {
         return Err(CniError::environment(format!(
-            "invalid CNI_NETNS {:?}: it is the namespace that the plugin itself runs in, the node's; name the container's",
-            netns.path()
+            "invalid CNI_NETNS \"{}\": it is the namespace that the plugin itself runs in, the node's; name the container's",
+            netns.path().display()
         )));
     }
     Ok(netns)

@@ -11,7 +11,7 @@ use std::fmt;
 use crate::kernel::{KernelError, Node, Outcome};
 
 pub use sweep::{Doomed, Owned};
-pub use tag::{OwnerTag, network_hash};
+pub use tag::{OwnerTag, network_hash, short_name};
 
 /// Who owns a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

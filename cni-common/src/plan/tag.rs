@@ -14,7 +14,17 @@ const ALIAS_PREFIX: &str = "trestle";
 /// A network's short name for tags: 16 hexadecimal digits.
 pub fn network_hash(network: &NetworkName) -> String {
     let digest = Sha256::digest(network.as_str().as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
+}
+
+/// A kernel-sized name (15 characters) for a thing that is shared: `prefix` and a hash of what it is for.
+pub fn short_name(prefix: &str, what: &str) -> String {
+    let digest = Sha256::digest(what.as_bytes());
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let mut name = format!("{prefix}{number:016x}");
+    name.truncate(15);
+    name
 }
 
 /// Derived from network, container ID and interface name, so DEL and GC need neither the namespace nor
