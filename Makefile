@@ -1,0 +1,25 @@
+# Every target calls one script in scripts/, which installs what it needs and says so.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-vm lint doc install uninstall clean
+
+help: ## this list
+	@scripts/help $(MAKEFILE_LIST)
+
+build: ## the static plugins in bin/
+	@scripts/build
+demo: ## two pods, dual stack, masqueraded, broken, found, mended, gone: under 2 minutes
+	@demo/demo.sh
+test: ## unit, integration and side-by-side tests, and a part of test-vm
+	@scripts/test
+test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (half an hour)
+	@tests/vm/suite.sh full
+lint: ## format, clippy, rustdoc, licences and advisories
+	@scripts/lint
+doc: ## the crates' documentation in target/
+	@scripts/doc
+install: ## the plugins into $(DESTDIR)$(PREFIX), /opt/cni/bin if unset; what was there is kept
+	@scripts/install
+uninstall: ## out again; what was there before comes back
+	@scripts/install --remove
+clean: ## build results, and with ALL=1 what was fetched (.cache)
+	@scripts/clean
