@@ -68,7 +68,7 @@ impl Connection {
         self.send(&bytes)?;
         let mut replies = Vec::new();
         loop {
-            let (acks, _) = self.receive(sequence..=sequence, &mut replies)?;
+            let (acks, _) = self.receive(|s| s == sequence, &mut replies)?;
             if let Some(ack) = acks.into_iter().next() {
                 return ack.outcome().map(|()| inner(replies));
             }
@@ -76,17 +76,15 @@ impl Connection {
     }
 
     /// Asks several things in one go, each for one object, not a list; the answers are in the order of
-    /// the questions. `None` when the kernel answered without an object.
+    /// the questions. No acknowledgement is asked for: an object or a refusal ends each question.
     pub fn ask<T, const N: usize>(&mut self, messages: [T; N]) -> Outcome<[Outcome<Option<T>>; N]>
     where
         T: NetlinkSerializable + NetlinkDeserializable,
     {
         let first = self.sequence + 1;
         let mut bytes = Vec::new();
-        for (index, message) in messages.into_iter().enumerate() {
-            // Answers come in order, so the last one's acknowledgement ends them all.
-            let flags = if index + 1 == N { NLM_F_ACK } else { 0 };
-            bytes.extend(self.encode(message, flags).1);
+        for message in messages {
+            bytes.extend(self.encode(message, 0).1);
         }
         let last = self.sequence;
         self.send(&bytes)?;
@@ -94,8 +92,10 @@ impl Connection {
         let mut replies = Vec::new();
         let mut ended = N == 0;
         while !ended {
-            let (acks, _) = self.receive(first..=last, &mut replies)?;
+            let (acks, _) = self.receive(|s| (first..=last).contains(&s), &mut replies)?;
             for (sequence, reply) in replies.drain(..) {
+                // Answers come in order, so the last one's ends them all.
+                ended |= sequence == last;
                 if let Some(slot) = slot(&mut answers, first, sequence) {
                     *slot = Ok(Some(reply));
                 }
@@ -131,7 +131,7 @@ impl Connection {
             let mut replies = Vec::new();
             let mut torn = false;
             loop {
-                let (acks, interrupted) = self.receive(sequence..=sequence, &mut replies)?;
+                let (acks, interrupted) = self.receive(|s| s == sequence, &mut replies)?;
                 torn |= interrupted;
                 let Some(ack) = acks.into_iter().next() else { continue };
                 ack.outcome()?;
@@ -165,7 +165,9 @@ impl Connection {
         self.send(bytes).map_err(|e| (begin, e))?;
         let mut replies = Vec::new();
         loop {
-            let (acks, _) = self.receive(frame.clone(), &mut replies).map_err(|e| (begin, e))?;
+            // The kernel gives no number to what it tells of set elements (`nf_tables_setelem_notify`).
+            let wanted = |sequence| sequence == 0 || frame.contains(&sequence);
+            let (acks, _) = self.receive(wanted, &mut replies).map_err(|e| (begin, e))?;
             for ack in acks {
                 let sequence = ack.sequence;
                 ack.outcome().map_err(|e| (sequence, e))?;
@@ -187,11 +189,11 @@ impl Connection {
         }
     }
 
-    /// One read: the acknowledgements (or end of dump) with a number in `wanted`, and whether a list was
+    /// One read: the acknowledgements (or end of dump) with a number that is `wanted`, and whether a list was
     /// torn. Messages with those numbers go to `replies`; anything else was for an earlier request.
     fn receive<T: NetlinkDeserializable>(
         &mut self,
-        wanted: std::ops::RangeInclusive<u32>,
+        wanted: impl Fn(u32) -> bool,
         replies: &mut Vec<(u32, T)>,
     ) -> Outcome<(Vec<Ack>, bool)> {
         self.buffer.clear();
@@ -205,7 +207,7 @@ impl Connection {
         let mut acks = Vec::new();
         let mut torn = false;
         for (header, message) in messages(&self.buffer) {
-            if !wanted.contains(&header.sequence) {
+            if !wanted(header.sequence) {
                 continue;
             }
             torn |= header.flags & NLM_F_DUMP_INTR != 0;

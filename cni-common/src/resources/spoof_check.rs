@@ -1,0 +1,275 @@
+//! MAC spoof check: a pod's frames enter the bridge only with the address that the pod was given.
+//!
+//! In the bridge family, before the bridge looks at a frame: one set of protected ports, one set of ports
+//! and their addresses, one rule. Ports that are in neither are not touched.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use super::nft_base::{
+    Ensured, Layout, Set, TRIES, delete, delete_where, no_agreement, owner, socket_if_any,
+};
+use crate::kernel::nft::{
+    Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Table, Verdict, port_and_source_not_in,
+    port_in,
+};
+use crate::kernel::{Errno, Node, Outcome};
+use crate::plan::{Applied, Drift, OwnerTag, Resource, network_hash};
+use crate::spec::{Attachment, IfName, MacAddr, NetworkName};
+
+/// Ours; `nft list table bridge trestle` shows all of it.
+const TABLE: Table = Table { family: Family::Bridge, name: "trestle" };
+const CHAIN: &str = "prerouting";
+/// `NF_BR_PRE_ROUTING`, `NF_BR_PRI_NAT_DST_BRIDGED`: before the bridge learns from the frame.
+const HOOK: Hook = Hook { kind: "filter", number: 0, name: "prerouting", priority: -300 };
+const PORTS: &str = "ports";
+const ALLOWED: &str = "allowed";
+const SETS: [Set<'static>; 2] = [
+    Set { name: PORTS, kind: KeyType::Port, comment: "ports that are checked" },
+    Set { name: ALLOWED, kind: KeyType::PortMac, comment: "what may come in by them" },
+];
+
+/// One port of a bridge by which only one source address may come in.
+#[derive(Clone, Debug)]
+pub struct SpoofCheck {
+    /// Whose port it is.
+    pub tag: OwnerTag,
+    /// The network.
+    pub network: NetworkName,
+    /// The node's end of the veth pair.
+    pub port: IfName,
+    /// The address of the pod's end.
+    pub mac: MacAddr,
+    /// For a person.
+    pub attachment: Attachment,
+}
+
+impl fmt::Display for SpoofCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host spoof-check {} mac {}", self.port, self.mac)
+    }
+}
+
+impl Resource for SpoofCheck {
+    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        let exprs = exprs();
+        let layout = layout(&exprs);
+        let nft = node.nft()?;
+        let applied = match self.add(nft, &layout)? {
+            // Its rule was made with it.
+            Added::WithLayout => return Ok(Applied::Created),
+            Added::Elements => Applied::Created,
+            Added::Nothing => Applied::Unchanged,
+        };
+        let whole = layout.seems_whole(nft).and_then(|whole| match whole {
+            true => Ok(()),
+            false => layout.ensure(nft, &[]).map(drop),
+        });
+        if let Err(error) = whole {
+            if applied == Applied::Created {
+                // Elements without their rule do nothing; the first error counts.
+                let _ = self.delete(nft);
+            }
+            return Err(error);
+        }
+        Ok(applied)
+    }
+
+    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+        let exprs = exprs();
+        let nft = node.nft()?;
+        if let Some(drift) = layout(&exprs).drift(nft)? {
+            return Ok(Some(drift));
+        }
+        let (port, allowed) = self.keys();
+        let [in_ports, in_allowed] = elements(nft, &port, &allowed)?;
+        Ok(match (in_ports, in_allowed) {
+            (None, _) => Some(format!("{port} is not in nftables set {TABLE} {PORTS}")),
+            (_, None) => Some(format!("{allowed} is not in nftables set {TABLE} {ALLOWED}")),
+            (Some(element), _) | (_, Some(element)) if owner(&element) != Some(self.tag) => {
+                let comment = element.comment.unwrap_or_default();
+                Some(format!("{port} in nftables table {TABLE} is another's: {comment:?}"))
+            }
+            _ if self.allowed_now(nft)?.len() > 1 => {
+                Some(format!("{port} may send from more than {}: nftables set {TABLE} {ALLOWED}", self.mac))
+            }
+            _ => None,
+        }
+        .map(Drift))
+    }
+
+    fn remove(&self, node: &mut Node) -> Outcome<()> {
+        let Some(nft) = socket_if_any(node)? else { return Ok(()) };
+        self.delete(nft)
+    }
+}
+
+enum Added {
+    WithLayout,
+    Elements,
+    Nothing,
+}
+
+/// `iifname @ports iifname . ether saddr != @allowed drop`
+fn exprs() -> Vec<Expr> {
+    let mut exprs = port_in(PORTS).to_vec();
+    exprs.extend(port_and_source_not_in(ALLOWED));
+    exprs.push(Expr::Verdict(Verdict::Drop));
+    exprs
+}
+
+fn layout(exprs: &[Expr]) -> Layout<'_> {
+    Layout {
+        table: TABLE,
+        chain: CHAIN,
+        hook: HOOK,
+        sets: &SETS,
+        exprs,
+        comment: "frames from a checked port with an address that is not its own",
+        rule_name: "spoof check rule",
+        // A chain and two sets; the rule.
+        adds_up: |objects, rules| objects == 3 && rules == 1,
+    }
+}
+
+impl SpoofCheck {
+    fn keys(&self) -> (Key, Key) {
+        (Key::Port(self.port.clone()), Key::PortMac(self.port.clone(), self.mac))
+    }
+
+    /// Owner tag, network, and for a person the attachment.
+    fn comment(&self) -> String {
+        let Attachment { container_id, ifname } = &self.attachment;
+        format!("{} {} {container_id}/{ifname}", self.tag, network_hash(&self.network))
+    }
+
+    /// What may come in by the port now: a list of all ports is read.
+    fn allowed_now(&self, nft: &mut NftSocket) -> Outcome<Vec<Element>> {
+        let mut elements = nft.elements(TABLE, ALLOWED, KeyType::PortMac)?;
+        elements.retain(|e| matches!(&e.key, Key::PortMac(port, _) if *port == self.port));
+        elements.sort_by(|a, b| a.key.cmp(&b.key));
+        elements.dedup_by(|a, b| a.key == b.key);
+        Ok(elements)
+    }
+
+    fn add(&self, nft: &mut NftSocket, layout: &Layout<'_>) -> Outcome<Added> {
+        let (port, allowed) = self.keys();
+        let comment = &self.comment();
+        let adds = [
+            Change::AddElement { table: TABLE, set: PORTS, key: &port, comment },
+            Change::AddElement { table: TABLE, set: ALLOWED, key: &allowed, comment },
+        ];
+        for _ in 0..TRIES {
+            let Err(error) = nft.commit(&adds) else { return Ok(Added::Elements) };
+            match error.errno {
+                Errno::EEXIST => {
+                    let found = elements(nft, &port, &allowed)?;
+                    let ours = |e: &Option<Element>| e.as_ref().and_then(owner) == Some(self.tag);
+                    if found.iter().all(ours) {
+                        return Ok(Added::Nothing);
+                    }
+                    if self.replace(nft, &port, found.iter().flatten().next(), &adds)? {
+                        return Ok(Added::Elements);
+                    }
+                }
+                Errno::ENOENT => match layout.ensure(nft, &adds) {
+                    Ok(Ensured::Made) => return Ok(Added::WithLayout),
+                    Ok(Ensured::WasThere) => {}
+                    // One set was there, and the element in it.
+                    Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => {
+                        layout.ensure(nft, &[])?;
+                    }
+                    Err(error) => return Err(error),
+                },
+                // A set's hash table is being rebuilt (lib/rhashtable.c, `rhashtable_insert_rehash`).
+                Errno::EBUSY => {}
+                _ => return Err(error),
+            }
+        }
+        Err(no_agreement(TABLE, PORTS, &port))
+    }
+
+    /// Clears what an earlier owner of the port's name, or an earlier address, left.
+    fn replace(
+        &self,
+        nft: &mut NftSocket,
+        port: &Key,
+        old: Option<&Element>,
+        adds: &[Change<'_>],
+    ) -> Outcome<bool> {
+        let table = TABLE;
+        let in_ports = nft.element(TABLE, PORTS, KeyType::Port, port)?;
+        let in_allowed = self.allowed_now(nft)?;
+        let mut changes: Vec<_> =
+            in_ports.iter().map(|e| Change::DeleteElement { table, set: PORTS, key: &e.key }).collect();
+        changes.extend(in_allowed.iter().map(|e| Change::DeleteElement { table, set: ALLOWED, key: &e.key }));
+        changes.extend_from_slice(adds);
+        match nft.commit(&changes) {
+            Ok(()) => {
+                let left_by = old.and_then(|e| e.comment.as_deref()).unwrap_or_default();
+                tracing::warn!(%port, left_by, "stale spoof check of a port replaced");
+                Ok(true)
+            }
+            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EEXIST | Errno::EBUSY) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn delete(&self, nft: &mut NftSocket) -> Outcome<()> {
+        let (port, allowed) = self.keys();
+        let ours = |element: &Element| owner(element) == Some(self.tag);
+        for _ in 0..TRIES {
+            let [in_ports, in_allowed] = elements(nft, &port, &allowed)?;
+            let found: Vec<_> = [(PORTS, KeyType::Port, in_ports), (ALLOWED, KeyType::PortMac, in_allowed)]
+                .into_iter()
+                .filter_map(|(set, kind, element)| Some((set, kind, element.filter(ours)?)))
+                .collect();
+            if found.is_empty() {
+                return Ok(());
+            }
+            match delete(nft, TABLE, &found, &ours) {
+                Ok(_) => return Ok(()),
+                Err((_, error)) if error.errno == Errno::ENOENT => {}
+                Err((_, error)) => return Err(error),
+            }
+        }
+        Err(no_agreement(TABLE, PORTS, &port))
+    }
+}
+
+fn elements(nft: &mut NftSocket, port: &Key, allowed: &Key) -> Outcome<[Option<Element>; 2]> {
+    nft.elements_at(TABLE, [(PORTS, port, KeyType::Port), (ALLOWED, allowed, KeyType::PortMac)])
+}
+
+/// Removes the spoof checks of an attachment, when port and address are not known; returns how many.
+///
+/// # Errors
+/// The kernel's refusal; nothing there is none.
+pub fn remove_all(node: &mut Node, tag: &OwnerTag) -> Outcome<usize> {
+    remove_where(node, &|element| owner(element) == Some(*tag))
+}
+
+/// Removes the spoof checks of a network that are not to be kept; returns how many.
+///
+/// # Errors
+/// The kernel's refusal; nothing there is none.
+pub fn sweep(node: &mut Node, network: &NetworkName, keep: &dyn Fn(&OwnerTag) -> bool) -> Outcome<usize> {
+    let mark = network_hash(network);
+    remove_where(node, &|element| {
+        let of_network = element.comment.as_deref().and_then(|c| c.split(' ').nth(1)) == Some(&mark);
+        of_network && owner(element).is_some_and(|owner| !keep(&owner))
+    })
+}
+
+fn remove_where(node: &mut Node, doomed: &dyn Fn(&Element) -> bool) -> Outcome<usize> {
+    let Some(nft) = socket_if_any(node)? else { return Ok(0) };
+    // Nothing to list on the many nodes that never had one.
+    if nft.table(TABLE)?.is_none() {
+        return Ok(0);
+    }
+    let sets = [(PORTS, KeyType::Port), (ALLOWED, KeyType::PortMac)];
+    // A port and its address are one.
+    delete_where(nft, TABLE, &sets, doomed).map(|elements| elements.div_ceil(2))
+}
