@@ -38,7 +38,7 @@ impl NetworkPlugin for Bridge {
         self.plan_addressing(&mut plan, &names, &addressing);
         self.plan_rules(&mut plan, subject, &names, &addressing);
         self.plan_forwarding(&mut plan, &addressing);
-        if !addressing.ips.is_empty() {
+        if !addressing.ips.is_empty() && !self.container_down {
             let addresses = addressing.ips.iter().map(|ip| ip.address.ip()).collect();
             plan.push(Announcement { link: names.container, mac: names.container_mac, addresses });
         }
@@ -183,6 +183,7 @@ impl Bridge {
             let mut settings = vec![
                 (format!("net/ipv6/conf/{link}/accept_dad"), dad),
                 (format!("net/ipv6/conf/{link}/keep_addr_on_down"), "1"),
+                (format!("net/ipv6/conf/{link}/ndisc_notify"), "1"),
             ];
             if self.dad {
                 settings.push((format!("net/ipv6/conf/{link}/enhanced_dad"), "1"));

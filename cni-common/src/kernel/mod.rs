@@ -1,6 +1,5 @@
 //! The kernel, typed. No netlink message type leaves this layer, and the errno of a failure survives.
 
-pub mod announce;
 mod error;
 mod netlink;
 mod netns;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
-use crate::kernel::{Node, Outcome, Side, announce};
+use crate::kernel::rtnl::LinkChange;
+use crate::kernel::{Node, Outcome, Side};
 use crate::plan::{Applied, Drift, Resource};
 use crate::spec::{IfName, MacAddr};
 
@@ -60,7 +61,12 @@ impl Resource for ContainerAddress {
     }
 }
 
-/// The neighbours are told where the addresses live.
+/// The neighbours are told where the addresses live now: by gratuitous ARP and unsolicited neighbour
+/// advertisements, sent by the kernel itself. It does so when a link's hardware address is set, also to
+/// the one it has, if `arp_notify` and `ndisc_notify` are on. What it sends by itself when the link comes
+/// up is too early: the bridge's port does not forward yet, and a pod that reuses an address would stay
+/// unreachable until the neighbours' entries expire (plugins#858). A packet socket of our own would need
+/// CAP_NET_RAW, and closing it costs 10 ms (the kernel waits for readers).
 #[derive(Clone, Debug)]
 pub struct Announcement {
     /// The container's link.
@@ -80,12 +86,11 @@ impl fmt::Display for Announcement {
 }
 
 impl Resource for Announcement {
-    /// Without CAP_NET_RAW it is left out: the attachment works, only a reused address may be slow.
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let index = node.container_index(&self.link)?;
-        let sent = node.within(Side::Container, || announce::announce(index, self.mac, &self.addresses));
-        if let Err(error) = sent {
-            tracing::warn!(%error, "address not announced; a reused address may answer late");
+        let change = LinkChange { mac: Some(self.mac), ..LinkChange::default() };
+        // The attachment works without it, only a reused address may answer late.
+        if let Err(error) = node.route(Side::Container)?.change_link(&self.link, &change) {
+            tracing::warn!(%error, "addresses not announced");
         }
         Ok(Applied::Unchanged)
     }

@@ -127,16 +127,13 @@ fn query(attribute: Option<LinkAttribute>, index: u32) -> LinkMessage {
 
 impl RouteSocket {
     fn get(&mut self, message: LinkMessage) -> Outcome<Option<Link>> {
-        let answer = self.connection.request(RouteNetlinkMessage::GetLink(message), 0);
-        let replies = match answer {
-            Ok(replies) => replies,
-            Err(error) if error.is_gone() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok(replies.into_iter().find_map(|reply| match reply {
-            RouteNetlinkMessage::NewLink(link) => Some(Link::from_message(link)),
-            _ => None,
-        }))
+        let [answer] = self.connection.ask([RouteNetlinkMessage::GetLink(message)])?;
+        match answer {
+            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(Link::from_message(link))),
+            Ok(_) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The link of that name. On kernels from 6.8 on, asking also brings its operational state up to date.
