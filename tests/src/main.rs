@@ -8,8 +8,11 @@
 #![allow(clippy::too_many_lines, clippy::missing_panics_doc, missing_docs)]
 
 mod confs;
+mod del;
+mod drift;
 mod errors;
 mod harness;
+mod side;
 
 use libtest_mimic::Arguments;
 
@@ -23,8 +26,13 @@ fn main() {
     if !args.list {
         harness::prepare();
     }
-    let trials = [("errors", errors::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
-    libtest_mimic::run(&args, trials).exit();
+    let trials = [("errors", errors::tests()), ("del", del::tests()), ("drift", drift::tests()), ("side", side::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
+    let conclusion = libtest_mimic::run(&args, trials);
+    let complete = args.filter.is_none() && args.skip.is_empty();
+    if !side::report(complete) {
+        std::process::exit(101);
+    }
+    conclusion.exit();
 }
 
 /// The kernel can filter VLANs on bridges.

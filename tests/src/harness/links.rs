@@ -15,6 +15,9 @@ const VOLATILE: &[&str] = &[
     "link_netnsid",
     "bridge_id",
     "root_id",
+    "root_port",
+    "designated_cost",
+    "root_path_cost",
     "hello_timer",
     "tcn_timer",
     "topology_change_timer",
@@ -61,11 +64,20 @@ pub fn facts() -> Vec<String> {
             _ => Some(command::shell(&format!("ip {args}")).0),
         };
         for line in text.unwrap_or_default().lines().filter(|line| !line.trim().is_empty()) {
-            facts.push(format!("{prefix} {}", line.split_whitespace().collect::<Vec<_>>().join(" ")));
+            if !(prefix == "route6" && follows_address(line)) {
+                // "linkdown" is the carrier, which comes and goes by itself.
+                let words: Vec<_> = line.split_whitespace().filter(|w| *w != "linkdown").collect();
+                facts.push(format!("{prefix} {}", words.join(" ")));
+            }
         }
     }
     sysctls(&names, &mut facts);
     facts
+}
+
+/// Routes that the kernel keeps for each IPv6 address, some only once duplicate address detection is over.
+fn follows_address(route: &str) -> bool {
+    ["local ", "anycast ", "multicast "].iter().any(|kind| route.starts_with(kind)) || route.contains("fe80::/64")
 }
 
 /// One fact per attribute, nested objects flattened.
