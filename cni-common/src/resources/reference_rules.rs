@@ -1,6 +1,7 @@
 //! What the Go plugins leave of a pod that they made.
 
 use super::iptables::IptablesRules;
+use super::reference_nft;
 use crate::kernel::{Node, Outcome};
 use crate::plan::{Doomed, Owned};
 use crate::spec::NetworkName;
@@ -15,6 +16,8 @@ impl Owned for ReferenceRules {
     }
 
     fn sweep(&self, node: &mut Node, network: &NetworkName, doomed: &Doomed) -> Outcome<usize> {
-        IptablesRules.sweep(node, network, doomed)
+        let (nftables, iptables) =
+            (reference_nft::sweep(node, network, doomed), IptablesRules.sweep(node, network, doomed));
+        Ok(nftables? + iptables?)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Expr, Key};
+use super::userdata::c_string;
+use super::{Expr, Key, MetaKey};
+use crate::spec::IfName;
 
 /// linux/netfilter.h `NF_ACCEPT`
 pub(super) const ACCEPT: u32 = 1;
@@ -119,6 +121,18 @@ impl Rule {
     /// The chains that it jumps to.
     pub fn targets(&self) -> impl Iterator<Item = &str> {
         self.exprs.iter().filter_map(Expr::target)
+    }
+
+    /// The interface by which a packet must come in, if the rule begins with that.
+    pub fn port(&self) -> Option<IfName> {
+        match self.exprs.as_slice() {
+            [Expr::Meta { key: MetaKey::IIFNAME, to }, Expr::Compare { from, value, negated: false }, ..]
+                if to == from =>
+            {
+                IfName::parse(&c_string(value)?).ok()
+            }
+            _ => None,
+        }
     }
 
     /// It asks whether something is in this set.
