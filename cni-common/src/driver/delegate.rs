@@ -90,5 +90,6 @@ impl<'a> Ipam<'a> {
 }
 
 fn is_this_program(found: &std::fs::Metadata) -> bool {
-    std::fs::metadata(Path::new("/proc/self/exe")).is_ok_and(|own| own.dev() == found.dev() && own.ino() == found.ino())
+    std::fs::metadata(Path::new("/proc/self/exe"))
+        .is_ok_and(|own| own.dev() == found.dev() && own.ino() == found.ino())
 }

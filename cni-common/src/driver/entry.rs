@@ -95,7 +95,11 @@ fn finish(outcome: Result<String, (CniError, SpecVersion)>) -> ExitCode {
         return code;
     }
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush())
+    {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,
     }
@@ -116,7 +120,8 @@ fn supported() -> Vec<&'static str> {
 }
 
 fn versions() -> String {
-    serde_json::json!({ "cniVersion": SpecVersion::LATEST.as_str(), "supportedVersions": supported() }).to_string()
+    serde_json::json!({ "cniVersion": SpecVersion::LATEST.as_str(), "supportedVersions": supported() })
+        .to_string()
 }
 
 fn about(plugin: &Plugin, commit: &str) -> String {

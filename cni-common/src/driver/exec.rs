@@ -1,16 +1,16 @@
 //! Running a delegated plugin: bounded in time and output, whatever it does.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::kernel::process;
 use crate::spec::{CniError, Code, Verb};
 
 /// kubelet gives up on a sandbox after two minutes; an error must come before that.
@@ -52,7 +52,10 @@ pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Answer, Cn
         ))),
         Err(Stop::TooMuch) => Err(CniError::new(
             Code::IPAM,
-            format!("the IPAM plugin {} printed more than {OUTPUT_LIMIT} bytes and was killed", program.display()),
+            format!(
+                "the IPAM plugin {} printed more than {OUTPUT_LIMIT} bytes and was killed",
+                program.display()
+            ),
         )),
         Err(Stop::Errno(errno)) => Err(failed("talk to", &errno)),
     }
@@ -74,7 +77,7 @@ impl From<Errno> for Stop {
 /// keeps the pipe open is not waited for.
 fn converse(child: &mut Child, mut input: &[u8]) -> Result<Vec<u8>, Stop> {
     let deadline = Instant::now() + TIME_LIMIT;
-    let ended = process_descriptor(child.id())?;
+    let ended = process::descriptor(child.id().cast_signed())?;
     let mut stdin = child.stdin.take();
     let Some(mut stdout) = child.stdout.take() else { return Err(Errno::EBADF.into()) };
     if let Some(stdin) = &stdin {
@@ -139,16 +142,4 @@ fn would_block(error: &std::io::Error) -> bool {
 
 fn nonblocking(fd: &impl AsFd) -> Result<(), Errno> {
     fcntl(fd.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(|_| ())
-}
-
-/// A descriptor that becomes readable when the process ends (pidfd_open(2), Linux 5.3).
-fn process_descriptor(pid: u32) -> Result<OwnedFd, Errno> {
-    let pid = libc::c_long::from(pid);
-    // SAFETY: pidfd_open takes two integers and touches no memory of ours.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
-    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    debug_assert!(fd.as_raw_fd() >= 0);
-    Ok(fd)
 }

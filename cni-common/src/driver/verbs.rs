@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::kernel::{Errno, KernelError, NetNs, Node, Outcome, Side};
 use crate::plan::{Doomed, Owned, OwnerTag, Plan, RolledBack};
 use crate::spec::{
-    Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route, ValidAttachments, Verb,
+    Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route,
+    ValidAttachments, Verb,
 };
 
 use super::{Ipam, Plugin};
@@ -302,7 +303,10 @@ fn refuse_conflict(subject: &Subject, node: &mut Node) -> Result<(), CniError> {
     if taken(Side::Container, name).map_err(asked)? {
         return Err(CniError::new(
             Code::CONFLICT,
-            format!("{name} already exists in {}: run DEL for it, or choose another CNI_IFNAME", subject.netns.display()),
+            format!(
+                "{name} already exists in {}: run DEL for it, or choose another CNI_IFNAME",
+                subject.netns.display()
+            ),
         ));
     }
     if let Some(host) = host
@@ -310,7 +314,9 @@ fn refuse_conflict(subject: &Subject, node: &mut Node) -> Result<(), CniError> {
     {
         return Err(CniError::new(
             Code::CONFLICT,
-            format!("the node still has {host} of an earlier ADD of this container and interface: run DEL for it"),
+            format!(
+                "the node still has {host} of an earlier ADD of this container and interface: run DEL for it"
+            ),
         ));
     }
     Ok(())

@@ -5,6 +5,7 @@ mod netlink;
 mod netns;
 pub mod nft;
 mod node;
+pub mod process;
 pub mod rtnl;
 pub mod sysctl;
 

@@ -21,7 +21,12 @@ pub struct Bridge {
 
 impl fmt::Display for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "host link add {} type bridge mac {}", self.spec.name, self.expected_mac.unwrap_or(self.spec.mac))?;
+        write!(
+            f,
+            "host link add {} type bridge mac {}",
+            self.spec.name,
+            self.expected_mac.unwrap_or(self.spec.mac)
+        )?;
         if let Some(mtu) = self.spec.mtu {
             write!(f, " mtu {mtu}")?;
         }
@@ -74,8 +79,11 @@ impl Bridge {
         }
         let promiscuous = self.promiscuous && !link.promiscuous;
         if !link.up || promiscuous {
-            let change =
-                LinkChange { up: !link.up, promiscuous: promiscuous.then_some(true), ..LinkChange::default() };
+            let change = LinkChange {
+                up: !link.up,
+                promiscuous: promiscuous.then_some(true),
+                ..LinkChange::default()
+            };
             node.route(Side::Host)?.change_link(self.name(), &change)?;
         }
         Ok(())

@@ -33,7 +33,9 @@ impl Resource for ContainerLink {
         if let Some(host) = &self.host {
             // A bridge with spanning tree lets its ports listen for 30 s first; ADD does not wait for that.
             match node.route(Side::Host)?.wait_operational(host, FORWARDING_LIMIT) {
-                Err(error) if error.errno == Errno::ETIMEDOUT => tracing::warn!(%error, "port does not forward yet"),
+                Err(error) if error.errno == Errno::ETIMEDOUT => {
+                    tracing::warn!(%error, "port does not forward yet");
+                }
                 other => drop(other?),
             }
         }

@@ -40,7 +40,10 @@ impl GatewayAddress {
              del {other} dev {}', set \"forceAddress\": true, or give this network another \"bridge\"",
             self.link, self.link
         );
-        KernelError { hint: Some(hint), ..KernelError::new(format!("addr add {}", self.address), Errno::EEXIST) }
+        KernelError {
+            hint: Some(hint),
+            ..KernelError::new(format!("addr add {}", self.address), Errno::EEXIST)
+        }
     }
 }
 

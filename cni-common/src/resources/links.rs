@@ -12,7 +12,7 @@ impl Links {
     /// DEL: ours by its derived name; one that the reference made by its name in the container.
     fn delete_one(node: &mut Node, network: &NetworkName, attachment: &Attachment) -> Outcome<usize> {
         if let Some(host) = OwnerTag::new(network, attachment).host_ifname()
-            && node.route(Side::Host)?.delete_link(&host)?
+            && node.route(Side::Host)?.delete_link_early(&host)?
         {
             return Ok(1);
         }
@@ -30,7 +30,8 @@ impl Links {
         let mut first_error: Option<KernelError> = None;
         for link in host.links()? {
             // A link that is there is alive: a veth goes with its namespace.
-            let is_doomed = OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true));
+            let is_doomed =
+                OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true));
             let Some(name) = IfName::parse(&link.name).ok().filter(|_| is_doomed) else { continue };
             match host.delete_link(&name) {
                 Ok(deleted) => count += usize::from(deleted),

@@ -55,7 +55,9 @@ impl fmt::Display for BridgePort {
 impl BridgePort {
     fn refused(&self, error: KernelError) -> KernelError {
         let hint = match error.errno {
-            Errno::EXFULL => format!("{} has 1023 ports, the kernel's limit; use another bridge", self.bridge),
+            Errno::EXFULL => {
+                format!("{} has 1023 ports, the kernel's limit; use another bridge", self.bridge)
+            }
             Errno::EOPNOTSUPP if !self.vlans.is_empty() => {
                 "VLANs need a kernel with CONFIG_BRIDGE_VLAN_FILTERING".to_owned()
             }
@@ -113,7 +115,10 @@ impl Resource for BridgePort {
             Some(format!("isolated is {}", state(port.isolated)))
         } else if !self.vlans.is_empty() {
             let now = node.route(Side::Host)?.vlans(link.index)?;
-            self.vlans.iter().find(|vlan| !now.contains(vlan)).map(|vlan| format!("vlan {} is not set", vlan.id))
+            self.vlans
+                .iter()
+                .find(|vlan| !now.contains(vlan))
+                .map(|vlan| format!("vlan {} is not set", vlan.id))
         } else {
             None
         };

@@ -48,7 +48,10 @@ impl Resource for VethPair {
         };
         host.create_veth(&spec).map_err(|error| match error.errno {
             Errno::EEXIST => KernelError {
-                hint: Some(format!("{} or {} is there already; run DEL for it first", self.container, self.host)),
+                hint: Some(format!(
+                    "{} or {} is there already; run DEL for it first",
+                    self.container, self.host
+                )),
                 ..error
             },
             _ => error,
@@ -57,7 +60,8 @@ impl Resource for VethPair {
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
-        let missing = |side: &str, name: &IfName| Ok(Some(Drift(format!("{side} link {name} does not exist"))));
+        let missing =
+            |side: &str, name: &IfName| Ok(Some(Drift(format!("{side} link {name} does not exist"))));
         let Some(inner) = node.seen_link(Side::Container, &self.container)? else {
             return missing("container", &self.container);
         };

@@ -27,7 +27,10 @@ pub struct VlanGateway {
 impl fmt::Display for VlanGateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, port, bridge, vlan, .. } = self;
-        write!(f, "host link add {link} type veth peer {port} master {bridge} vlan {vlan} pvid untagged up   (shared)")
+        write!(
+            f,
+            "host link add {link} type veth peer {port} master {bridge} vlan {vlan} pvid untagged up   (shared)"
+        )
     }
 }
 

@@ -2,8 +2,8 @@
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute, LinkExtentMask,
-    LinkFlags, LinkInfo, LinkMessage, State,
+    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, State,
 };
 
 use super::RouteSocket;
@@ -97,7 +97,9 @@ impl Link {
                     match item {
                         InfoBridgePort::HairpinMode(on) => port.hairpin = on,
                         InfoBridgePort::Isolated(on) => port.isolated = on,
-                        InfoBridgePort::State(state) => port.forwarding = state == BridgePortState::Forwarding,
+                        InfoBridgePort::State(state) => {
+                            port.forwarding = state == BridgePortState::Forwarding;
+                        }
                         _ => {}
                     }
                 }
@@ -181,7 +183,9 @@ impl RouteSocket {
             .dump(&RouteNetlinkMessage::GetLink(query))
             .map_err(|e| e.asked(format!("list ports of link {bridge}")))?;
         let is_port = |reply: &RouteNetlinkMessage| match reply {
-            RouteNetlinkMessage::NewLink(link) => link.attributes.contains(&LinkAttribute::Controller(bridge)),
+            RouteNetlinkMessage::NewLink(link) => {
+                link.attributes.contains(&LinkAttribute::Controller(bridge))
+            }
             _ => false,
         };
         Ok(replies.iter().filter(|reply| is_port(reply)).count())

@@ -1,6 +1,7 @@
 //! rtnetlink: links, addresses, routes, bridge VLANs.
 
 mod address;
+mod farewell;
 mod link;
 mod link_change;
 mod link_new;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
+    RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
@@ -49,8 +50,12 @@ impl RouteSocket {
         }
         attributes.extend(route.gw.map(|gw| RouteAttribute::Gateway(gw.into())));
         attributes.extend(route.priority.map(RouteAttribute::Priority));
-        let metrics: Vec<_> =
-            route.mtu.map(RouteMetric::Mtu).into_iter().chain(route.advmss.map(RouteMetric::Advmss)).collect();
+        let metrics: Vec<_> = route
+            .mtu
+            .map(RouteMetric::Mtu)
+            .into_iter()
+            .chain(route.advmss.map(RouteMetric::Advmss))
+            .collect();
         if !metrics.is_empty() {
             attributes.push(RouteAttribute::Metrics(metrics));
         }

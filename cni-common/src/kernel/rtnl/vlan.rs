@@ -69,7 +69,8 @@ impl RouteSocket {
                 vlans.extend(specs.iter().filter_map(|spec| match spec {
                     AfSpecBridge::VlanInfo(info) => Some(PortVlan {
                         id: info.vid,
-                        untagged: info.flags.contains(BridgeVlanInfoFlags::Pvid | BridgeVlanInfoFlags::Untagged),
+                        untagged:
+                            info.flags.contains(BridgeVlanInfoFlags::Pvid | BridgeVlanInfoFlags::Untagged),
                     }),
                     _ => None,
                 }));

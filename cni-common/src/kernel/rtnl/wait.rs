@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -32,7 +32,7 @@ impl RouteSocket {
             return Ok(link);
         }
         let deadline = Instant::now() + limit;
-        let mut events = Self::listening(RTNLGRP_LINK)?;
+        let mut events = Self::link_events()?;
         loop {
             // Look after listening has begun, so that no change falls between the two.
             let link = self.link(name)?.ok_or_else(gone)?;
@@ -80,17 +80,23 @@ impl RouteSocket {
         }
     }
 
+    /// A socket that hears of changes of links in the calling thread's namespace.
+    pub(super) fn link_events() -> Outcome<Self> {
+        Self::listening(RTNLGRP_LINK)
+    }
+
     fn listening(group: u32) -> Outcome<Self> {
         let mut events = RouteSocket::open()?;
-        events
-            .connection
-            .socket()
-            .add_membership(group)
+        let socket = events.connection.socket();
+        // Without an address of its own the socket counts as the kernel, which does not notify itself.
+        socket
+            .bind_auto()
+            .and_then(|_| socket.add_membership(group))
             .map_err(|e| KernelError::from_io("listen for notifications", &e))?;
         Ok(events)
     }
 
-    /// Waits for a notification about a link; false when the deadline came first.
+    /// Waits for a notification about a link or its addresses; false when the deadline came first.
     fn next_about(&mut self, index: u32, deadline: Instant) -> Outcome<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -104,23 +110,48 @@ impl RouteSocket {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(KernelError::new("wait for notifications", errno)),
             }
-            let bytes = match self.connection.socket().recv_from_full() {
-                Ok((bytes, _)) => bytes,
-                // Notifications were lost: look.
-                Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) => return Ok(true),
-                Err(e) => return Err(KernelError::from_io("wait for notifications", &e)),
-            };
-            let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes) else { continue };
-            let about = match message.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => link.header.index,
-                NetlinkPayload::InnerMessage(
-                    RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address),
-                ) => address.header.index,
-                _ => continue,
-            };
-            if about == index {
-                return Ok(true);
+            match self.next_event()? {
+                Event::Lost => return Ok(true),
+                Event::Changed(about) if about == index => return Ok(true),
+                _ => {}
             }
         }
     }
+
+    /// The next notification, which must be there or come.
+    pub(super) fn next_event(&mut self) -> Outcome<Event> {
+        let bytes = match self.connection.socket().recv_from_full() {
+            Ok((bytes, _)) => bytes,
+            Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) => return Ok(Event::Lost),
+            Err(e) if e.raw_os_error() == Some(Errno::EINTR as i32) => return Ok(Event::Other),
+            Err(e) => return Err(KernelError::from_io("wait for notifications", &e)),
+        };
+        let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes) else {
+            return Ok(Event::Other);
+        };
+        let NetlinkPayload::InnerMessage(inner) = message.payload else { return Ok(Event::Other) };
+        Ok(match inner {
+            RouteNetlinkMessage::NewLink(link) => Event::Changed(link.header.index),
+            // A port that leaves its bridge is told of in the family of bridges.
+            RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
+                Event::LinkGone(link.header.index)
+            }
+            RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => {
+                Event::Changed(address.header.index)
+            }
+            _ => Event::Other,
+        })
+    }
+}
+
+/// A notification.
+pub(super) enum Event {
+    /// The link of this index, or one of its addresses, changed.
+    Changed(u32),
+    /// The link of this index is gone.
+    LinkGone(u32),
+    /// Some were lost, for there were too many.
+    Lost,
+    /// Anything else.
+    Other,
 }

@@ -30,7 +30,9 @@ pub struct IptablesMasquerade {
 impl fmt::Display for IptablesMasquerade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("host iptables masquerade")?;
-        self.addresses.iter().try_for_each(|a| write!(f, " {} outside {}/{}", a.ip(), a.network(), a.prefix()))
+        self.addresses
+            .iter()
+            .try_for_each(|a| write!(f, " {} outside {}/{}", a.ip(), a.network(), a.prefix()))
     }
 }
 
@@ -42,9 +44,11 @@ impl IptablesMasquerade {
     pub fn available() -> Result<(), String> {
         match program::find("iptables-restore") {
             Some(_) => Ok(()),
-            None => Err("\"ipMasqBackend\" is \"iptables\", but no folder of PATH has iptables-restore; install \
+            None => {
+                Err("\"ipMasqBackend\" is \"iptables\", but no folder of PATH has iptables-restore; install \
                          iptables, or set \"nftables\""
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 
@@ -125,7 +129,7 @@ impl Owned for IptablesRules {
         for family in [Family::V4, Family::V6] {
             let Some(program) = Table::legacy_in_use(family) else { continue };
             let outcome = program.save().and_then(|saved| {
-                let deletion = rules::deletion(&saved, &goes);
+                let deletion = rules::deletion(&saved, goes);
                 count += deletion.lines().filter(|line| line.starts_with("-X")).count();
                 program.restore(&deletion)
             });

@@ -67,7 +67,9 @@ impl Table {
         }
         let table = Self::find(family, "-legacy").or_else(|| Self::find(family, ""));
         if table.is_none() {
-            tracing::warn!("this node has legacy iptables rules but no iptables program in PATH; left as they are");
+            tracing::warn!(
+                "this node has legacy iptables rules but no iptables program in PATH; left as they are"
+            );
         }
         table
     }

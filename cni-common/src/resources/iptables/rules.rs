@@ -27,7 +27,9 @@ pub(super) fn deletion(saved: &str, goes: impl Fn(&str, Option<&str>) -> bool) -
     let mut chains: Vec<&str> = Vec::new();
     for line in saved.lines() {
         let declared = line.strip_prefix(':').and_then(|rest| rest.split(' ').next());
-        let jump = line.strip_prefix("-A POSTROUTING").and_then(|_| line.rsplit_once(" -j ").map(|(_, to)| to.trim()));
+        let jump = line
+            .strip_prefix("-A POSTROUTING")
+            .and_then(|_| line.rsplit_once(" -j ").map(|(_, to)| to.trim()));
         let Some(chain) = declared.or(jump).filter(|chain| chain.starts_with("CNI-")) else { continue };
         let network = jump.and_then(|_| names::network_of(line));
         if declared.is_some() {
@@ -62,7 +64,8 @@ pub(super) fn missing(saved: &str, chain: &str, addresses: &[IpNetwork]) -> Opti
     for address in addresses {
         let source = format!(" -s {}/", address.ip());
         let target = format!(" -j {chain}");
-        if !rules("-A POSTROUTING".to_owned()).any(|l| l.contains(&source) && l.trim_end().ends_with(&target)) {
+        if !rules("-A POSTROUTING".to_owned()).any(|l| l.contains(&source) && l.trim_end().ends_with(&target))
+        {
             return Some(format!("no rule sends {} to chain {chain}", address.ip()));
         }
     }
