@@ -7,10 +7,12 @@
 folder=$1 series=${1##*/}
 [ "$(uname -m)" = x86_64 ] || die "only for x86_64 so far"
 "$root/scripts/deps" vm
-[ ! -e "$folder/initrd" ] || exit 0
+# ready: there, and not made by an older form of these files.
+ready() { [ "$folder/initrd" -nt "$root/tests/vm/init" ] && [ "$folder/initrd" -nt "$root/tests/vm/prepare.sh" ]; }
+ready && exit 0
 mkdir -p "${folder%/*}"
 exec 8>"$folder.lock" && flock 8
-[ ! -e "$folder/initrd" ] || exit 0
+ready && exit 0
 
 stage=$(mktemp -d "${folder%/*}/new.XXXXXX")
 trap 'rm -rf "$stage"' EXIT

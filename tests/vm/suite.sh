@@ -1,0 +1,34 @@
+#!/bin/bash
+# suite.sh quick|full: the integration suite under Debian's kernels, where a bridge can filter VLANs.
+#   quick  6.1 only: the tests that need that kernel, and one of each other kind (6 minutes)
+#   full   all tests, on 6.1 and on 6.12 (half an hour); FILTER... after it narrows them down
+# The programs are built here, for the emulated machine is twenty times slower.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+which=${1:-quick}
+shift || true
+case $which in quick) kernels=('') ;; full) kernels=('' 6.12) ;; *) die "usage: suite.sh quick|full [FILTER...]" ;; esac
+
+"$root/scripts/deps" rust tests vm reference
+[ -n "${TRESTLE_BIN:-}" ] || "$root/scripts/build"
+cd "$root"
+suite=$(cargo test --locked --no-run -p trestle-tests --message-format=json 2>/dev/null |
+	jq -r 'select(.reason == "compiler-artifact" and .target.name == "suite" and .executable) | .executable')
+[ -x "$suite" ] || cargo test --locked --no-run -p trestle-tests # again, for its words
+[ -x "$suite" ] || die "the suite was not built"
+
+# Names of tests, or parts of names, that the quick run takes: what only this kernel can do, and a sample.
+quick=(vlan trunk isolation spoof)
+filters=("$@")
+[ "$which" = full ] || [ $# -gt 0 ] || filters=("${quick[@]}")
+
+failed=()
+for kernel in "${kernels[@]}"; do
+	heading "kernel ${kernel:-of the release}"
+	start=$SECONDS
+	VM_KERNEL=$kernel VM_MEM=2048M VM_TIMEOUT=$([ "$which" = quick ] && echo 420 || echo 2400) \
+		"$root/tests/vm/run.sh" env TRESTLE_BIN="${TRESTLE_BIN:-$bin}" REFERENCE_BIN="$reference" \
+		"$suite" "${filters[@]}" || failed+=("${kernel:-6.1}")
+	note "$((SECONDS - start)) s"
+done
+[ ${#failed[@]} -eq 0 ] || die "failed on kernel ${failed[*]}"
