@@ -5,8 +5,8 @@ use cni_common::kernel::rtnl::BridgeSpec;
 use cni_common::kernel::{Node, Side};
 use cni_common::plan::Plan;
 use cni_common::resources::{
-    Announcement, Bridge as BridgeLink, BridgePort, ContainerAddress, ContainerLink, ContainerRoute, GatewayAddress,
-    IptablesMasquerade, Masquerade, SpoofCheck, Sysctls, VethPair, VlanGateway,
+    Announcement, Bridge as BridgeLink, BridgePort, ContainerAddress, ContainerLink, ContainerRoute,
+    GatewayAddress, IptablesMasquerade, Masquerade, SpoofCheck, Sysctls, VethPair, VlanGateway,
 };
 use cni_common::spec::{CniError, CniResult, Code, IfName, Interface, IpConfig, MacAddr, Request};
 
@@ -45,7 +45,7 @@ impl NetworkPlugin for Bridge {
         Ok(plan)
     }
 
-    fn result(&self, subject: &Subject, addressing: Addressing, node: &Node) -> CniResult {
+    fn result(&self, subject: &Subject, addressing: Addressing, node: &mut Node) -> CniResult {
         let addressing = gateways::complete(self, &addressing);
         let node_link = |name: &IfName, mac: Option<MacAddr>| Interface {
             name: name.to_string(),
@@ -56,11 +56,15 @@ impl NetworkPlugin for Bridge {
         interfaces.extend(subject.tag.host_ifname().map(|host| node_link(&host, Some(self.host_mac))));
         let container_index = u32::try_from(interfaces.len()).ok();
         let sandbox = subject.netns.display().to_string();
-        interfaces.push(Interface { sandbox, ..node_link(&subject.attachment.ifname, Some(self.container_mac)) });
-        if let (true, false, Ok(Some(gateway))) = (self.is_gateway, addressing.ips.is_empty(), self.vlan_gateway()) {
+        interfaces
+            .push(Interface { sandbox, ..node_link(&subject.attachment.ifname, Some(self.container_mac)) });
+        if let (true, false, Ok(Some(gateway))) =
+            (self.is_gateway, addressing.ips.is_empty(), self.vlan_gateway())
+        {
             interfaces.push(node_link(&gateway.link, node.noted_mac(&gateway.link)));
         }
-        let ips = addressing.ips.into_iter().map(|ip| IpConfig { interface: container_index, ..ip }).collect();
+        let ips =
+            addressing.ips.into_iter().map(|ip| IpConfig { interface: container_index, ..ip }).collect();
         let dns = self.dns.clone().unwrap_or(addressing.dns);
         CniResult { interfaces, ips, routes: addressing.routes, dns }
     }
@@ -128,7 +132,8 @@ impl Bridge {
     }
 
     fn plan_bridge(&self, plan: &mut Plan, addressing: &Addressing) -> Result<(), CniError> {
-        let told = addressing.interfaces.iter().find(|i| i.sandbox.is_empty() && i.name == self.bridge.as_str());
+        let told =
+            addressing.interfaces.iter().find(|i| i.sandbox.is_empty() && i.name == self.bridge.as_str());
         plan.push(BridgeLink {
             spec: BridgeSpec {
                 name: self.bridge.clone(),

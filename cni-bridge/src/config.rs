@@ -166,7 +166,11 @@ fn mtu(value: i64) -> Result<Option<u32>, CniError> {
 /// One VLAN ID of a key.
 fn vlan_id(key: &str, value: i64) -> Result<u16, CniError> {
     u16::try_from(value).ok().filter(|_| VLAN_RANGE.contains(&value)).ok_or_else(|| {
-        CniError::config(format!("\"{key}\" is {value}: a VLAN ID is from {} to {}", VLAN_RANGE.start(), VLAN_RANGE.end()))
+        CniError::config(format!(
+            "\"{key}\" is {value}: a VLAN ID is from {} to {}",
+            VLAN_RANGE.start(),
+            VLAN_RANGE.end()
+        ))
     })
 }
 
@@ -178,8 +182,10 @@ fn vlans(keys: &Keys) -> Result<Vlans, CniError> {
     let trunk = trunk(keys.vlan_trunk.as_deref().unwrap_or_default())?;
     // A trunk without "vlan" has VLAN 1 as its native one, as in the reference.
     let native = access.or((!trunk.is_empty()).then_some(1));
-    let tagged = trunk.into_iter().filter(|id| Some(*id) != native).map(|id| PortVlan { id, untagged: false });
-    let mut port: Vec<_> = native.map(|id| PortVlan { id, untagged: true }).into_iter().chain(tagged).collect();
+    let tagged =
+        trunk.into_iter().filter(|id| Some(*id) != native).map(|id| PortVlan { id, untagged: false });
+    let mut port: Vec<_> =
+        native.map(|id| PortVlan { id, untagged: true }).into_iter().chain(tagged).collect();
     port.sort_unstable();
     Ok(Vlans {
         filtering: access.is_some() || keys.vlan_trunk.is_some(),

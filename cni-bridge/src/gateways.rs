@@ -23,7 +23,8 @@ pub(crate) fn complete(config: &Bridge, addressing: &Addressing) -> Addressing {
             continue;
         }
         *has_default = true;
-        let is_default = |r: &Route| r.dst.prefix() == 0 && r.dst.is_ipv4() == gateway.is_ipv4() && r.gw.is_some();
+        let is_default =
+            |r: &Route| r.dst.prefix() == 0 && r.dst.is_ipv4() == gateway.is_ipv4() && r.gw.is_some();
         if !addressing.routes.iter().any(is_default) {
             addressing.routes.push(Route::new(everything(gateway), Some(gateway)));
         }

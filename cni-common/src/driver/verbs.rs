@@ -55,10 +55,10 @@ pub trait NetworkPlugin: Sized {
     fn plan(&self, subject: &Subject, addressing: &Addressing) -> Result<Plan, CniError>;
 
     /// The result of ADD; `node` knows the addresses of shared links.
-    fn result(&self, subject: &Subject, addressing: Addressing, node: &Node) -> CniResult;
+    fn result(&self, subject: &Subject, addressing: Addressing, node: &mut Node) -> CniResult;
 
-    /// Interface names in the container that must be free before ADD.
-    fn claims_interface(&self) -> bool {
+    /// The plugin makes CNI_IFNAME: it must not be there before ADD, and CHECK needs the previous result.
+    fn makes_interface(&self) -> bool {
         true
     }
 
@@ -96,7 +96,7 @@ fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniRes
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
     let subject = subject(request)?;
     let mut node = node(Some(open_container(request)?))?;
-    if plugin.claims_interface() {
+    if plugin.makes_interface() {
         refuse_conflict(&subject, &mut node)?;
     }
     let Some(ipam) = ipam else {
@@ -139,9 +139,14 @@ fn attach<P: NetworkPlugin>(
 fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), CniError> {
     let plugin = P::configure(request)?;
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
-    let previous = request.conf.prev_result()?.ok_or_else(|| {
-        CniError::config("CHECK needs \"prevResult\": put the result of ADD into the network configuration")
-    })?;
+    let previous = match request.conf.prev_result()? {
+        Some(previous) => previous,
+        None if !plugin.makes_interface() => CniResult::default(),
+        None => {
+            let msg = "CHECK needs \"prevResult\": put the result of ADD into the network configuration";
+            return Err(CniError::config(msg));
+        }
+    };
     let subject = subject(request)?;
     let mut node = node(Some(open_container(request)?))?;
     if let Some(ipam) = &ipam {

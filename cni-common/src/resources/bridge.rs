@@ -80,7 +80,7 @@ impl Bridge {
         let promiscuous = self.promiscuous && !link.promiscuous;
         if !link.up || promiscuous {
             let change = LinkChange {
-                up: !link.up,
+                up: (!link.up).then_some(true),
                 promiscuous: promiscuous.then_some(true),
                 ..LinkChange::default()
             };

@@ -28,7 +28,7 @@ impl fmt::Display for ContainerLink {
 
 impl Resource for ContainerLink {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let change = LinkChange { up: true, arp_notify: true, ..LinkChange::default() };
+        let change = LinkChange { arp_notify: true, ..LinkChange::up() };
         node.route(Side::Container)?.change_link(&self.link, &change)?;
         if let Some(host) = &self.host {
             // A bridge with spanning tree lets its ports listen for 30 s first; ADD does not wait for that.

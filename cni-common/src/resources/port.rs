@@ -83,11 +83,10 @@ impl Resource for BridgePort {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
         let bridge = node.existing_link(Side::Host, &self.bridge)?;
         let change = LinkChange {
-            up: true,
             master: Some(bridge.index),
             alias: Some(self.alias.clone()),
             no_ipv6_address: true,
-            ..LinkChange::default()
+            ..LinkChange::up()
         };
         let host = node.route(Side::Host)?;
         host.change_link(&self.link, &change).map_err(|e| self.refused(e))?;

@@ -56,7 +56,7 @@ impl VlanGateway {
             && let Ok(name) = IfName::parse(&port.name)
             && (port.master != Some(bridge.index) || !port.up)
         {
-            let change = LinkChange { up: true, master: Some(bridge.index), ..LinkChange::default() };
+            let change = LinkChange { master: Some(bridge.index), ..LinkChange::up() };
             host.change_link(&name, &change)?;
             if bridge.default_pvid != 0 && !self.keep_default_vlan {
                 host.delete_vlan(port.index, bridge.default_pvid)?;
@@ -64,7 +64,7 @@ impl VlanGateway {
             host.add_vlans(port.index, &[self.vlan()])?;
         }
         if !link.up {
-            host.change_link(&self.link, &LinkChange { up: true, ..LinkChange::default() })?;
+            host.change_link(&self.link, &LinkChange::up())?;
         }
         Ok(())
     }

@@ -24,8 +24,8 @@ const NLA_F_NESTED: u16 = 0x8000;
 /// Changes to one link, made by one message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkChange {
-    /// Switch on.
-    pub up: bool,
+    /// Switch on or off.
+    pub up: Option<bool>,
     /// Set or clear the promiscuous flag.
     pub promiscuous: Option<bool>,
     /// Make it a port of the bridge with this index.
@@ -38,6 +38,18 @@ pub struct LinkChange {
     pub no_ipv6_address: bool,
     /// Sysctl `arp_notify`, without leaving for the namespace.
     pub arp_notify: bool,
+}
+
+impl LinkChange {
+    /// Switch on, and nothing else.
+    pub fn up() -> Self {
+        LinkChange { up: Some(true), ..LinkChange::default() }
+    }
+
+    /// Switch off, and nothing else.
+    pub fn down() -> Self {
+        LinkChange { up: Some(false), ..LinkChange::default() }
+    }
 }
 
 impl RouteSocket {
@@ -53,8 +65,8 @@ impl RouteSocket {
                 message.header.flags |= flag;
             }
         };
-        if change.up {
-            flag(LinkFlags::Up, true);
+        if let Some(on) = change.up {
+            flag(LinkFlags::Up, on);
         }
         if let Some(on) = change.promiscuous {
             flag(LinkFlags::Promisc, on);
