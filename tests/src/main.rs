@@ -11,8 +11,13 @@ mod confs;
 mod del;
 mod drift;
 mod errors;
+mod gc;
 mod harness;
+mod healthy;
+mod packets;
+mod parallel;
 mod side;
+mod status;
 
 use libtest_mimic::Arguments;
 
@@ -26,7 +31,7 @@ fn main() {
     if !args.list {
         harness::prepare();
     }
-    let trials = [("errors", errors::tests()), ("del", del::tests()), ("drift", drift::tests()), ("side", side::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
+    let trials = [("errors", errors::tests()), ("del", del::tests()), ("drift", drift::tests()), ("side", side::tests()), ("gc", gc::tests()), ("status", status::tests()), ("parallel", parallel::tests()), ("healthy", healthy::tests()), ("packets", packets::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
     let conclusion = libtest_mimic::run(&args, trials);
     let complete = args.filter.is_none() && args.skip.is_empty();
     if !side::report(complete) {
