@@ -79,7 +79,7 @@ fn result_with_more_of_the_chain(node: &Node) {
 fn route_in_another_table(node: &Node) {
     let conf = merged(&plain(), &json!({ "ipam": { "routes": [
         { "dst": "0.0.0.0/0" }, { "dst": "10.5.0.0/16", "gw": "10.88.0.1", "table": 100, "priority": 7, "mtu": 1300, "advmss": 1200 },
-        { "dst": "10.6.0.0/16", "scope": 253 }
+        { "dst": "10.6.0.0/16", "scope": 0 }
     ] } }));
     let (bridge, pod) = (Side::Ours.bridge(), node.pod("a"));
     let result = bridge.added(&conf, &pod);

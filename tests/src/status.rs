@@ -79,7 +79,7 @@ fn exhausted_range(node: &Node) {
     let pod = node.pod("a");
     bridge.added(&conf, &pod);
     let error = bridge.call("STATUS", &conf).run().failed().code(50);
-    assert!(format!("{}{}", error.msg, error.details).contains("10.88.0.0/30"), "{error:?}");
+    assert!(format!("{}{}", error.msg, error.details).contains("10.88.0.1-10.88.0.2"), "{error:?}");
     bridge.del(&conf, &pod).ok();
     bridge.call("STATUS", &conf).run().ok();
 }

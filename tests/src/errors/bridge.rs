@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::confs::{addresses, layer2, merged, plain};
-use crate::harness::{Node, Side, Test, with_previous};
+use crate::harness::{Node, Side, Test, leases, with_previous};
 
 use super::Row;
 
@@ -134,9 +134,10 @@ fn missing_vlan_filtering_is_named(node: &Node) {
         return;
     }
     let (bridge, pod) = (Side::Ours.bridge(), node.pod("a"));
-    let before = node.snapshot();
+    let before = node.kernel();
     for keys in [json!({ "vlan": 100 }), json!({ "vlanTrunk": [{ "id": 100 }] })] {
         bridge.add(&merged(&plain(), &keys), &pod).failed().says(&["CONFIG_BRIDGE_VLAN_FILTERING"]);
-        before.assert_same(&node.snapshot(), "ADD with a VLAN");
+        before.assert_same(&node.kernel(), "ADD with a VLAN");
+        assert_eq!(leases::taken("net1"), Vec::<String>::new());
     }
 }

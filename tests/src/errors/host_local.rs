@@ -137,7 +137,7 @@ fn no_address_left_names_the_range_and_keeps_all(node: &Node) {
     let before = node.snapshot();
     let error = plugin.add(&conf, &node.pod("f")).failed().code(104);
     let text = format!("{}\n{}", error.msg, error.details);
-    assert!(text.contains("10.88.0.0/29"), "the range is not named: {text}");
+    assert!(text.contains("10.88.0.1-10.88.0.6"), "the range is not named: {text}");
     assert!(text.contains('5'), "how many are taken is not said: {text}");
     assert!(text.contains("/var/lib/cni/networks/net1"), "where to look is not said: {text}");
     let files = |s: &crate::harness::Snapshot| s.0["files"].clone();

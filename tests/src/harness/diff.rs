@@ -44,7 +44,33 @@ pub fn between(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     changes
 }
 
-/// One line per change.
+
+/// Most facts of one thing that are shown; the rest is counted.
+const SHOWN: usize = 4;
+
+/// One line per change; of a thing that came or went as a whole, the first few facts.
 pub fn text(changes: &[Change]) -> String {
-    changes.iter().map(|change| format!("  {change}\n")).collect()
+    let mut text = String::new();
+    let mut seen: BTreeMap<(&str, char, String), usize> = BTreeMap::new();
+    for change in changes {
+        let count = seen.entry((&change.place, change.sign, thing(&change.fact))).or_default();
+        *count += 1;
+        if *count <= SHOWN {
+            text.push_str(&format!("  {change}\n"));
+        }
+    }
+    for ((place, sign, thing), count) in seen.iter().filter(|(_, count)| **count > SHOWN) {
+        text.push_str(&format!("  {sign} {place}: {thing}: {} more facts\n", count - SHOWN));
+    }
+    text
+}
+
+/// What a fact is about: `link eth0`, `sysctl of eth0`, else the fact itself.
+fn thing(fact: &str) -> String {
+    let words: Vec<&str> = fact.split(' ').collect();
+    match words.as_slice() {
+        ["link", name, ..] => format!("link {name}"),
+        ["sysctl", path, ..] => format!("sysctl of {}", path.split('/').nth(3).unwrap_or_default()),
+        _ => fact.to_owned(),
+    }
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
 use super::command::{self, Text};
 use super::failure;
@@ -101,7 +102,10 @@ impl Node {
     pub fn pod_names(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(NETNS_DIR)
             .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .map(|entry| entry.unwrap())
+            // A name whose namespace is gone, as after a reboot, is no pod.
+            .filter(|entry| statfs(&entry.path()).is_ok_and(|fs| fs.filesystem_type() == NSFS_MAGIC))
+            .map(|entry| entry.file_name().into_string().unwrap())
             .collect();
         names.sort();
         names

@@ -30,7 +30,8 @@ fn nftables() -> Vec<String> {
     let mut facts = Vec::new();
     for object in text.json()["nftables"].as_array().into_iter().flatten() {
         let Some((kind, body)) = object.as_object().and_then(|o| o.iter().next()) else { continue };
-        if kind == "metainfo" {
+        // iptables-save tells what is in its own tables, and in words.
+        if kind == "metainfo" || kind == "rule" && matches!(body["family"].as_str(), Some("ip" | "ip6")) && body["table"] == "nat" {
             continue;
         }
         let mut body = body.clone();
