@@ -9,7 +9,7 @@ use crate::spec::{
     ValidAttachments, Verb,
 };
 
-use super::{Ipam, Plugin};
+use super::{Ipam, Plugin, log};
 
 /// Whose interface, in which network.
 #[derive(Clone, Debug)]
@@ -102,7 +102,9 @@ fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniRes
     let Some(ipam) = ipam else {
         return attach(&plugin, &subject, Addressing::default(), &mut node);
     };
+    log::step("prepare");
     let result = ipam.add(request)?;
+    log::step("ipam");
     let addressing =
         Addressing { ips: result.ips, routes: result.routes, dns: result.dns, interfaces: Vec::new() };
     let attached = if addressing.ips.is_empty() {
@@ -132,6 +134,7 @@ fn attach<P: NetworkPlugin>(
         }
         Err(rolled_back)
     });
+    log::step("apply");
     applied.map_err(|rolled_back| refused(&rolled_back))?;
     Ok(plugin.result(subject, addressing, node))
 }
@@ -152,6 +155,7 @@ fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), 
     if let Some(ipam) = &ipam {
         ipam.call(request, Verb::Check)?;
     }
+    log::step("ipam");
     let addressing = Addressing {
         ips: of_interface(&previous, &subject),
         routes: previous.routes,
@@ -162,6 +166,7 @@ fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), 
     let drifts = plan.check(&mut node).map_err(|failure| {
         CniError::new(Code::KERNEL, format!("cannot check \"{}\": {}", failure.line, failure.error))
     })?;
+    log::step("check");
     let Some((line, drift)) = drifts.first() else { return Ok(()) };
     let error = CniError::new(Code::DRIFT, format!("drift: {}: {}", line.trim_end(), drift.0));
     Err(drifts.iter().fold(error, |error, (line, drift)| error.detail(format!("{line}: {}", drift.0))))
@@ -181,7 +186,9 @@ fn del(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniEr
     let mut node = node(container_if_there(request)?)?;
     let doomed = Doomed::One(request.attachment()?.clone());
     let mut errors = sweep(&mut node, kinds, request, &doomed);
+    log::step("remove");
     errors.extend(ask_ipam(request, Verb::Del, plugins).err());
+    log::step("ipam");
     collected(errors)
 }
 
