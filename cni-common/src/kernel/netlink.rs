@@ -76,26 +76,38 @@ impl Connection {
     }
 
     /// Asks several things in one go, each for one object, not a list; the answers are in the order of
-    /// the questions. No acknowledgement is asked for: an object or a refusal ends each question.
-    pub fn ask<T, const N: usize>(&mut self, messages: [T; N]) -> Outcome<[Outcome<Option<T>>; N]>
+    /// the questions. `None` when the kernel answered without an object.
+    pub fn ask<T, const N: usize>(&mut self, questions: [T; N]) -> Outcome<[Outcome<Option<T>>; N]>
     where
         T: NetlinkSerializable + NetlinkDeserializable,
     {
+        let answers = self.ask_all(questions.into())?;
+        answers.try_into().map_err(|_| undecodable())
+    }
+
+    /// Like [`ask`](Self::ask), for any number of questions.
+    pub fn ask_all<Q, A>(&mut self, questions: Vec<Q>) -> Outcome<Vec<Outcome<Option<A>>>>
+    where
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
+    {
         let first = self.sequence + 1;
+        let mut answers: Vec<_> = questions.iter().map(|_| Ok(None)).collect();
         let mut bytes = Vec::new();
-        for message in messages {
-            bytes.extend(self.encode(message, 0).1);
+        for (index, question) in questions.into_iter().enumerate() {
+            // Answers come in order, so the last one's acknowledgement ends them all.
+            let flags = if index + 1 == answers.len() { NLM_F_ACK } else { 0 };
+            bytes.extend(self.encode(question, flags).1);
         }
         let last = self.sequence;
-        self.send(&bytes)?;
-        let mut answers = [const { Ok(None) }; N];
+        let mut ended = answers.is_empty();
+        if !ended {
+            self.send(&bytes)?;
+        }
         let mut replies = Vec::new();
-        let mut ended = N == 0;
         while !ended {
             let (acks, _) = self.receive(|s| (first..=last).contains(&s), &mut replies)?;
             for (sequence, reply) in replies.drain(..) {
-                // Answers come in order, so the last one's ends them all.
-                ended |= sequence == last;
                 if let Some(slot) = slot(&mut answers, first, sequence) {
                     *slot = Ok(Some(reply));
                 }
@@ -116,17 +128,18 @@ impl Connection {
     where
         T: NetlinkSerializable + NetlinkDeserializable + Clone,
     {
-        self.dump_until(message, |_| false)
+        self.dump_until(message, |_: &[T]| false)
     }
 
     /// Like [`dump`](Self::dump), but a torn list is good enough when `enough` says so: to find out that
     /// something exists.
-    pub fn dump_until<T>(&mut self, message: &T, enough: impl Fn(&[T]) -> bool) -> Outcome<Vec<T>>
+    pub fn dump_until<Q, A>(&mut self, question: &Q, enough: impl Fn(&[A]) -> bool) -> Outcome<Vec<A>>
     where
-        T: NetlinkSerializable + NetlinkDeserializable + Clone,
+        Q: NetlinkSerializable + Clone,
+        A: NetlinkDeserializable,
     {
         for _ in 0..DUMP_TRIES {
-            let (sequence, bytes) = self.encode(message.clone(), NLM_F_DUMP);
+            let (sequence, bytes) = self.encode(question.clone(), NLM_F_DUMP);
             self.send(&bytes)?;
             let mut replies = Vec::new();
             let mut torn = false;

@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 
-use super::nft_base::{Ensured, Layout, Set, TRIES, delete, no_agreement, owner, socket_if_any};
+use super::nft_base::{Ensured, Layout, Set, TRIES, delete, is_race, no_agreement, owner, socket_if_any};
 use crate::kernel::nft::{
     Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Table, destination_outside, family_of,
     source_in,
@@ -50,26 +50,7 @@ impl fmt::Display for Masquerade {
 
 impl Resource for Masquerade {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let parts = Parts::of(self);
-        let nft = node.nft()?;
-        let applied = match parts.add(nft, &self.tag)? {
-            // Its rule was made with it.
-            Added::WithLayout => return Ok(Applied::Created),
-            Added::Element => Applied::Created,
-            Added::Nothing => Applied::Unchanged,
-        };
-        let whole = parts.with_layout(|layout| match layout.seems_whole(nft)? {
-            true => Ok(()),
-            false => layout.ensure(nft, &[]).map(drop),
-        });
-        if let Err(error) = whole {
-            if applied == Applied::Created {
-                // An element without its rule does nothing; the first error counts.
-                let _ = parts.remove(nft, &self.tag);
-            }
-            return Err(error);
-        }
-        Ok(applied)
+        Parts::of(self).apply(node.nft()?, &self.tag)
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -105,12 +86,6 @@ struct Parts {
     about: String,
     /// Of the element.
     comment: String,
-}
-
-enum Added {
-    WithLayout,
-    Element,
-    Nothing,
 }
 
 impl Parts {
@@ -159,32 +134,30 @@ impl Parts {
         nft.element(TABLE, &self.set, self.kind, &self.key)
     }
 
-    /// Adds the element; makes the layout when there is no set for it.
-    fn add(&self, nft: &mut NftSocket, tag: &OwnerTag) -> Outcome<Added> {
-        let Parts { set, key, comment, .. } = self;
+    /// Looks before it changes anything: a transaction that the kernel refuses costs 10 ms.
+    fn apply(&self, nft: &mut NftSocket, tag: &OwnerTag) -> Outcome<Applied> {
+        let Parts { set, kind, key, comment, .. } = self;
         let add = Change::AddElement { table: TABLE, set, key, comment };
         for _ in 0..TRIES {
-            let Err(error) = nft.commit(std::slice::from_ref(&add)) else { return Ok(Added::Element) };
-            match error.errno {
-                Errno::EEXIST => match self.element(nft)? {
-                    Some(element) if owner(&element) == Some(*tag) => return Ok(Added::Nothing),
-                    Some(element) if self.replace(nft, &add, &element)? => return Ok(Added::Element),
-                    // It went, or another came, between the two questions.
-                    _ => {}
-                },
-                Errno::ENOENT => {
-                    let elements = std::slice::from_ref(&add);
-                    match self.with_layout(|layout| layout.ensure(nft, elements)) {
-                        Ok(Ensured::Made) => return Ok(Added::WithLayout),
-                        Ok(Ensured::WasThere) => {}
-                        // Only the rule was missing, or the element came meanwhile.
-                        Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => {}
-                        Err(error) => return Err(error),
-                    }
+            let (whole, [element]) = self.with_layout(|layout| layout.look(nft, [(set, key, *kind)]))?;
+            let is_there = element.is_some();
+            if !whole {
+                let missing = if is_there { &[][..] } else { std::slice::from_ref(&add) };
+                match self.with_layout(|layout| layout.ensure(nft, missing)) {
+                    Ok(Ensured::Made) if !is_there => return Ok(Applied::Created),
+                    Ok(_) => {}
+                    // The element came meanwhile.
+                    Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => continue,
+                    Err(error) => return Err(error),
                 }
-                // The set's hash table is being rebuilt (lib/rhashtable.c, `rhashtable_insert_rehash`).
-                Errno::EBUSY => {}
-                _ => return Err(error),
+            }
+            let added = match element {
+                Some(element) if owner(&element) == Some(*tag) => return Ok(Applied::Unchanged),
+                Some(element) => self.replace(nft, &add, &element)?,
+                None => add_element(nft, &add)?,
+            };
+            if added {
+                return Ok(Applied::Created);
             }
         }
         Err(no_agreement(TABLE, set, key))
@@ -199,7 +172,7 @@ impl Parts {
                 tracing::warn!(address = %key, left_by, now, "masquerade of a dead pod's address taken over");
                 Ok(true)
             }
-            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EEXIST | Errno::EBUSY) => Ok(false),
+            Err(error) if is_race(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -215,6 +188,14 @@ impl Parts {
             }
         }
         Err(no_agreement(TABLE, &self.set, &self.key))
+    }
+}
+
+fn add_element(nft: &mut NftSocket, add: &Change<'_>) -> Outcome<bool> {
+    match nft.commit(std::slice::from_ref(add)) {
+        Ok(()) => Ok(true),
+        Err(error) if is_race(&error) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

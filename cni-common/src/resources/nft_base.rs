@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(super) mod testing;
 
-use crate::kernel::nft::{Change, Element, Expr, Hook, Key, KeyType, NftSocket, Rule, Table};
+use crate::kernel::nft::{Change, Element, Expr, Hook, Key, KeyType, NftSocket, Place, Rule, Table};
 use crate::kernel::{Errno, KernelError, Outcome};
 use crate::plan::{Drift, OwnerTag};
 
@@ -49,17 +49,31 @@ pub(super) enum Ensured {
 }
 
 impl Layout<'_> {
-    /// A quick look, in constant time: nothing of the layout can be missing if the numbers add up. A
-    /// `false` only asks for a closer look.
-    pub fn seems_whole(&self, nft: &mut NftSocket) -> Outcome<bool> {
-        let (table, chain) = nft.table_and_chain(self.table, self.chain)?;
-        let (Some(table), Some(chain)) = (table, chain) else { return Ok(false) };
-        Ok(!table.dormant && chain.is_at(&self.hook) && (self.adds_up)(table.uses, chain.uses))
+    /// A quick look, in constant time, at the layout and at elements of it. Nothing can be missing if the
+    /// numbers add up; if they do not, that only asks for a closer look.
+    pub fn look<const N: usize>(
+        &self,
+        nft: &mut NftSocket,
+        places: [Place<'_>; N],
+    ) -> Outcome<(bool, [Option<Element>; N])> {
+        let Some(set) = self.sets.first() else { return Ok((false, [const { None }; N])) };
+        let look = nft.look(self.table, self.chain, set.name, places)?;
+        let whole = match (look.table, look.chain) {
+            (Some(table), Some(chain)) => {
+                look.set == Some(set.kind)
+                    && !table.dormant
+                    && chain.is_at(&self.hook)
+                    && (self.adds_up)(table.uses, chain.uses)
+            }
+            _ => false,
+        };
+        Ok((whole, look.elements))
     }
 
     /// Makes what is missing, and with it `elements`, in one transaction that holds only if nobody else
     /// changed anything since it was found missing. So of a hundred plugins that come at once, one makes
-    /// it, and the others find it there.
+    /// it, and the others find it there. (Losing costs little: the kernel looks at the generation first. To
+    /// try and be refused would cost 10 ms, for it waits for all readers before it gives up a transaction.)
     pub fn ensure(&self, nft: &mut NftSocket, elements: &[Change<'_>]) -> Outcome<Ensured> {
         for _ in 0..TRIES {
             let generation = nft.generation()?;
@@ -89,13 +103,20 @@ impl Layout<'_> {
             Some(_) => {}
             None => changes.push(Change::AddChain { table, chain: chain_name, hook: Some(self.hook) }),
         }
+        let mut missing_sets = 0;
         for set in self.sets {
             if !nft.has_set(table, set.name, set.kind)? {
                 let Set { name, kind, comment } = *set;
                 changes.push(Change::AddSet { table, set: name, kind, comment });
+                missing_sets += 1;
             }
         }
-        let rules = if chain.is_some() { nft.rules(table, chain_name)? } else { Vec::new() };
+        // No rule can look in a set that is not there: a new network costs the same, however many there are.
+        let rules = if chain.is_some() && missing_sets < self.sets.len() {
+            nft.rules(table, chain_name)?
+        } else {
+            Vec::new()
+        };
         let mut found = false;
         for rule in rules.iter().filter(|rule| self.is_about(rule)) {
             if rule.exprs == self.exprs && !found {
@@ -150,6 +171,12 @@ impl Layout<'_> {
         }
         Ok(None)
     }
+}
+
+/// Somebody else changed the elements between a look and a transaction, or (EBUSY) the hash table of a set
+/// is just being rebuilt (lib/rhashtable.c, `rhashtable_insert_rehash`): look again.
+pub(super) fn is_race(error: &KernelError) -> bool {
+    matches!(error.errno, Errno::ENOENT | Errno::EEXIST | Errno::EBUSY)
 }
 
 /// The owner tag that an element's comment begins with.

@@ -9,11 +9,11 @@ mod tests;
 use std::fmt;
 
 use super::nft_base::{
-    Ensured, Layout, Set, TRIES, delete, delete_where, no_agreement, owner, socket_if_any,
+    Ensured, Layout, Set, TRIES, delete, delete_where, is_race, no_agreement, owner, socket_if_any,
 };
 use crate::kernel::nft::{
-    Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Table, Verdict, port_and_source_not_in,
-    port_in,
+    Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Place, Table, Verdict,
+    port_and_source_not_in, port_in,
 };
 use crate::kernel::{Errno, Node, Outcome};
 use crate::plan::{Applied, Drift, OwnerTag, Resource, network_hash};
@@ -54,27 +54,7 @@ impl fmt::Display for SpoofCheck {
 
 impl Resource for SpoofCheck {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let exprs = exprs();
-        let layout = layout(&exprs);
-        let nft = node.nft()?;
-        let applied = match self.add(nft, &layout)? {
-            // Its rule was made with it.
-            Added::WithLayout => return Ok(Applied::Created),
-            Added::Elements => Applied::Created,
-            Added::Nothing => Applied::Unchanged,
-        };
-        let whole = layout.seems_whole(nft).and_then(|whole| match whole {
-            true => Ok(()),
-            false => layout.ensure(nft, &[]).map(drop),
-        });
-        if let Err(error) = whole {
-            if applied == Applied::Created {
-                // Elements without their rule do nothing; the first error counts.
-                let _ = self.delete(nft);
-            }
-            return Err(error);
-        }
-        Ok(applied)
+        self.add(node.nft()?, &layout(&exprs()))
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -104,12 +84,6 @@ impl Resource for SpoofCheck {
         let Some(nft) = socket_if_any(node)? else { return Ok(()) };
         self.delete(nft)
     }
-}
-
-enum Added {
-    WithLayout,
-    Elements,
-    Nothing,
 }
 
 /// `iifname @ports iifname . ether saddr != @allowed drop`
@@ -154,7 +128,8 @@ impl SpoofCheck {
         Ok(elements)
     }
 
-    fn add(&self, nft: &mut NftSocket, layout: &Layout<'_>) -> Outcome<Added> {
+    /// Looks before it changes anything: a transaction that the kernel refuses costs 10 ms.
+    fn add(&self, nft: &mut NftSocket, layout: &Layout<'_>) -> Outcome<Applied> {
         let (port, allowed) = self.keys();
         let comment = &self.comment();
         let adds = [
@@ -162,57 +137,50 @@ impl SpoofCheck {
             Change::AddElement { table: TABLE, set: ALLOWED, key: &allowed, comment },
         ];
         for _ in 0..TRIES {
-            let Err(error) = nft.commit(&adds) else { return Ok(Added::Elements) };
-            match error.errno {
-                Errno::EEXIST => {
-                    let found = elements(nft, &port, &allowed)?;
-                    let ours = |e: &Option<Element>| e.as_ref().and_then(owner) == Some(self.tag);
-                    if found.iter().all(ours) {
-                        return Ok(Added::Nothing);
-                    }
-                    if self.replace(nft, &port, found.iter().flatten().next(), &adds)? {
-                        return Ok(Added::Elements);
-                    }
-                }
-                Errno::ENOENT => match layout.ensure(nft, &adds) {
-                    Ok(Ensured::Made) => return Ok(Added::WithLayout),
-                    Ok(Ensured::WasThere) => {}
-                    // One set was there, and the element in it.
-                    Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => {
-                        layout.ensure(nft, &[])?;
-                    }
+            let (whole, found) = layout.look(nft, places(&port, &allowed))?;
+            let none = found.iter().all(Option::is_none);
+            if !whole {
+                match layout.ensure(nft, if none { &adds } else { &[] }) {
+                    Ok(Ensured::Made) if none => return Ok(Applied::Created),
+                    Ok(_) => {}
+                    // The elements came meanwhile.
+                    Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => continue,
                     Err(error) => return Err(error),
-                },
-                // A set's hash table is being rebuilt (lib/rhashtable.c, `rhashtable_insert_rehash`).
-                Errno::EBUSY => {}
-                _ => return Err(error),
+                }
+            }
+            if found.iter().all(|element| element.as_ref().and_then(owner) == Some(self.tag)) {
+                return Ok(Applied::Unchanged);
+            }
+            if self.replace(nft, found.iter().flatten().next(), &adds)? {
+                return Ok(Applied::Created);
             }
         }
         Err(no_agreement(TABLE, PORTS, &port))
     }
 
-    /// Clears what an earlier owner of the port's name, or an earlier address, left.
-    fn replace(
-        &self,
-        nft: &mut NftSocket,
-        port: &Key,
-        old: Option<&Element>,
-        adds: &[Change<'_>],
-    ) -> Outcome<bool> {
-        let table = TABLE;
-        let in_ports = nft.element(TABLE, PORTS, KeyType::Port, port)?;
-        let in_allowed = self.allowed_now(nft)?;
-        let mut changes: Vec<_> =
-            in_ports.iter().map(|e| Change::DeleteElement { table, set: PORTS, key: &e.key }).collect();
-        changes.extend(in_allowed.iter().map(|e| Change::DeleteElement { table, set: ALLOWED, key: &e.key }));
+    /// Adds the elements; first clears what an earlier owner of the port, or an earlier address, left.
+    fn replace(&self, nft: &mut NftSocket, old: Option<&Element>, adds: &[Change<'_>]) -> Outcome<bool> {
+        let (table, port) = (TABLE, Key::Port(self.port.clone()));
+        let mut changes = Vec::new();
+        let in_allowed;
+        if old.is_some() {
+            if nft.element(TABLE, PORTS, KeyType::Port, &port)?.is_some() {
+                changes.push(Change::DeleteElement { table, set: PORTS, key: &port });
+            }
+            in_allowed = self.allowed_now(nft)?;
+            let stale = in_allowed.iter();
+            changes.extend(stale.map(|e| Change::DeleteElement { table, set: ALLOWED, key: &e.key }));
+        }
         changes.extend_from_slice(adds);
         match nft.commit(&changes) {
             Ok(()) => {
-                let left_by = old.and_then(|e| e.comment.as_deref()).unwrap_or_default();
-                tracing::warn!(%port, left_by, "stale spoof check of a port replaced");
+                if let Some(old) = old {
+                    let left_by = old.comment.as_deref().unwrap_or_default();
+                    tracing::warn!(%port, left_by, "stale spoof check of a port replaced");
+                }
                 Ok(true)
             }
-            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EEXIST | Errno::EBUSY) => Ok(false),
+            Err(error) if is_race(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -239,8 +207,12 @@ impl SpoofCheck {
     }
 }
 
+fn places<'a>(port: &'a Key, allowed: &'a Key) -> [Place<'a>; 2] {
+    [(PORTS, port, KeyType::Port), (ALLOWED, allowed, KeyType::PortMac)]
+}
+
 fn elements(nft: &mut NftSocket, port: &Key, allowed: &Key) -> Outcome<[Option<Element>; 2]> {
-    nft.elements_at(TABLE, [(PORTS, port, KeyType::Port), (ALLOWED, allowed, KeyType::PortMac)])
+    nft.look(TABLE, CHAIN, PORTS, places(port, allowed)).map(|look| look.elements)
 }
 
 /// Removes the spoof checks of an attachment, when port and address are not known; returns how many.
@@ -266,7 +238,7 @@ pub fn sweep(node: &mut Node, network: &NetworkName, keep: &dyn Fn(&OwnerTag) ->
 fn remove_where(node: &mut Node, doomed: &dyn Fn(&Element) -> bool) -> Outcome<usize> {
     let Some(nft) = socket_if_any(node)? else { return Ok(0) };
     // Nothing to list on the many nodes that never had one.
-    if nft.table(TABLE)?.is_none() {
+    if nft.table_and_chain(TABLE, CHAIN)?.0.is_none() {
         return Ok(0);
     }
     let sets = [(PORTS, KeyType::Port), (ALLOWED, KeyType::PortMac)];

@@ -1,52 +1,62 @@
 //! What the kernel answers, as our values.
 
 use netlink_packet_netfilter::nftables::{
-    ChainAttribute, DataAttribute, GenAttribute, Hook as HookAttribute, ListAttribute,
-    NfTablesMessage as Message, RuleAttribute, SetAttribute, SetElementAttribute, SetElementList,
-    SetElementMessage, TableAttribute, TableFlags,
+    ChainAttribute, GenAttribute, Hook as HookAttribute, SetAttribute, TableAttribute, TableFlags,
 };
-use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner};
 
+use super::told::{Attribute, Told};
 use super::userdata::parse_comment;
 use super::{ChainState, Element, Expr, Key, KeyType, Rule, TableState};
 
-fn inner(message: NetfilterMessage) -> Option<Message> {
-    match message.inner {
-        NetfilterMessageInner::NfTables(message) => Some(message),
-        _ => None,
-    }
+/// linux/netfilter/nf_tables.h
+const NFT_MSG_NEWTABLE: u8 = 0;
+const NFT_MSG_NEWCHAIN: u8 = 3;
+const NFT_MSG_NEWRULE: u8 = 6;
+const NFT_MSG_NEWSET: u8 = 9;
+const NFT_MSG_NEWSETELEM: u8 = 12;
+const NFT_MSG_DELSETELEM: u8 = 14;
+const NFT_MSG_NEWGEN: u8 = 15;
+const NFTA_RULE_HANDLE: u16 = 3;
+const NFTA_RULE_EXPRESSIONS: u16 = 4;
+const NFTA_RULE_USERDATA: u16 = 7;
+const NFTA_SET_ELEM_LIST_SET: u16 = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
+const NFTA_SET_ELEM_KEY: u16 = 1;
+const NFTA_SET_ELEM_USERDATA: u16 = 6;
+const NFTA_DATA_VALUE: u16 = 1;
+
+/// The attributes of a message, if it is of this kind.
+fn of_kind(told: &Told, kind: u8) -> Option<impl Iterator<Item = Attribute<'_>>> {
+    (told.kind == Some(kind)).then(|| told.attributes())
 }
 
-pub(super) fn generation(message: NetfilterMessage) -> Option<u32> {
-    let Message::NewGen(message) = inner(message)? else { return None };
-    message.attributes.iter().find_map(|attribute| match attribute {
-        GenAttribute::Id(id) => Some(*id),
+pub(super) fn generation(told: &Told) -> Option<u32> {
+    of_kind(told, NFT_MSG_NEWGEN)?.find_map(|attribute| match attribute.parse()? {
+        GenAttribute::Id(id) => Some(id),
         _ => None,
     })
 }
 
-pub(super) fn table(message: NetfilterMessage) -> Option<TableState> {
-    let Message::NewTable(message) = inner(message)? else { return None };
+pub(super) fn table(told: &Told) -> Option<TableState> {
     let mut state = TableState { dormant: false, uses: 0 };
-    for attribute in &message.attributes {
-        match attribute {
-            TableAttribute::Flags(flags) => state.dormant = flags.contains(TableFlags::Dormant),
-            TableAttribute::Use(uses) => state.uses = *uses,
+    for attribute in of_kind(told, NFT_MSG_NEWTABLE)? {
+        match attribute.parse() {
+            Some(TableAttribute::Flags(flags)) => state.dormant = flags.contains(TableFlags::Dormant),
+            Some(TableAttribute::Use(uses)) => state.uses = uses,
             _ => {}
         }
     }
     Some(state)
 }
 
-pub(super) fn chain(message: NetfilterMessage) -> Option<ChainState> {
-    let Message::NewChain(message) = inner(message)? else { return None };
+pub(super) fn chain(told: &Told) -> Option<ChainState> {
     let mut state = ChainState::default();
-    for attribute in message.attributes {
-        match attribute {
-            ChainAttribute::Type(kind) => state.kind = Some(kind),
-            ChainAttribute::Policy(policy) => state.policy = Some(policy),
-            ChainAttribute::Use(uses) => state.uses = uses,
-            ChainAttribute::Hook(hook) => {
+    for attribute in of_kind(told, NFT_MSG_NEWCHAIN)? {
+        match attribute.parse() {
+            Some(ChainAttribute::Type(kind)) => state.kind = Some(kind),
+            Some(ChainAttribute::Policy(policy)) => state.policy = Some(policy),
+            Some(ChainAttribute::Use(uses)) => state.uses = uses,
+            Some(ChainAttribute::Hook(hook)) => {
                 for part in hook {
                     match part {
                         HookAttribute::Number(number) => state.hook = Some(number.into()),
@@ -62,29 +72,25 @@ pub(super) fn chain(message: NetfilterMessage) -> Option<ChainState> {
 }
 
 /// The name of a set, and what it holds if that is something of ours.
-pub(super) fn set(message: NetfilterMessage) -> Option<(String, Option<KeyType>)> {
-    let Message::NewSet(message) = inner(message)? else { return None };
+pub(super) fn set(told: &Told) -> Option<(String, Option<KeyType>)> {
     let (mut name, mut kind) = (None, None);
-    for attribute in message.attributes {
-        match attribute {
-            SetAttribute::Name(text) => name = Some(text),
-            SetAttribute::KeyType(number) => kind = KeyType::from_number(number),
+    for attribute in of_kind(told, NFT_MSG_NEWSET)? {
+        match attribute.parse() {
+            Some(SetAttribute::Name(text)) => name = Some(text),
+            Some(SetAttribute::KeyType(number)) => kind = KeyType::from_number(number),
             _ => {}
         }
     }
     Some((name?, kind))
 }
 
-pub(super) fn rule(message: NetfilterMessage) -> Option<Rule> {
-    let Message::NewRule(message) = inner(message)? else { return None };
+pub(super) fn rule(told: &Told) -> Option<Rule> {
     let mut rule = Rule { handle: 0, exprs: Vec::new(), comment: None };
-    for attribute in &message.attributes {
-        match attribute {
-            RuleAttribute::Handle(handle) => rule.handle = *handle,
-            RuleAttribute::Expressions(exprs) => {
-                rule.exprs = exprs.iter().filter_map(Expr::decode).collect();
-            }
-            RuleAttribute::UserData(bytes) => rule.comment = parse_comment(bytes),
+    for attribute in of_kind(told, NFT_MSG_NEWRULE)? {
+        match attribute.kind {
+            NFTA_RULE_HANDLE => rule.handle = u64::from_be_bytes(attribute.value.try_into().ok()?),
+            NFTA_RULE_EXPRESSIONS => rule.exprs = attribute.parts().filter_map(Expr::decode).collect(),
+            NFTA_RULE_USERDATA => rule.comment = parse_comment(attribute.value),
             _ => {}
         }
     }
@@ -99,44 +105,24 @@ pub(super) fn rule(message: NetfilterMessage) -> Option<Rule> {
 }
 
 /// The elements that a message lists.
-pub(super) fn elements(message: NetfilterMessage, kind: KeyType) -> Vec<Element> {
-    match inner(message) {
-        Some(Message::NewSetElement(message)) => listed(&message, kind),
-        _ => Vec::new(),
-    }
+pub(super) fn elements(told: &Told, kind: KeyType) -> Vec<Element> {
+    of_kind(told, NFT_MSG_NEWSETELEM).map(|attributes| listed(attributes, kind)).unwrap_or_default()
 }
 
 /// The elements that a message says were deleted, and from which set.
-pub(super) fn deleted(
-    message: NetfilterMessage,
-    kind: impl Fn(&str) -> Option<KeyType>,
-) -> Option<(String, Vec<Element>)> {
-    let Message::DeleteSetElement(message) = inner(message)? else { return None };
-    let set = message.attributes.iter().find_map(|attribute| match attribute {
-        SetElementList::Set(name) => Some(name.clone()),
-        _ => None,
-    })?;
-    let elements = listed(&message, kind(&set)?);
+pub(super) fn deleted(told: &Told, kind: impl Fn(&str) -> Option<KeyType>) -> Option<(String, Vec<Element>)> {
+    let set = of_kind(told, NFT_MSG_DELSETELEM)?.find(|a| a.kind == NFTA_SET_ELEM_LIST_SET)?.text()?;
+    let elements = listed(told.attributes(), kind(&set)?);
     Some((set, elements))
 }
 
-fn listed(message: &SetElementMessage, kind: KeyType) -> Vec<Element> {
-    let lists = message.attributes.iter().filter_map(|attribute| match attribute {
-        SetElementList::Elements(list) => Some(list),
-        _ => None,
-    });
-    lists.flatten().filter_map(|element| read_element(element, kind)).collect()
+fn listed<'a>(attributes: impl Iterator<Item = Attribute<'a>>, kind: KeyType) -> Vec<Element> {
+    let lists = attributes.filter(|attribute| attribute.kind == NFTA_SET_ELEM_LIST_ELEMENTS);
+    lists.flat_map(Attribute::parts).filter_map(|element| read_element(element, kind)).collect()
 }
 
-fn read_element(element: &ListAttribute<SetElementAttribute>, kind: KeyType) -> Option<Element> {
-    let ListAttribute::Element(parts) = element else { return None };
-    let (mut key, mut comment) = (None, None);
-    for part in parts {
-        match part {
-            SetElementAttribute::Key(DataAttribute::Value(bytes)) => key = Key::parse(kind, bytes),
-            SetElementAttribute::UserData(bytes) => comment = parse_comment(bytes),
-            _ => {}
-        }
-    }
-    Some(Element { key: key?, comment })
+fn read_element(element: Attribute<'_>, kind: KeyType) -> Option<Element> {
+    let key = element.part(NFTA_SET_ELEM_KEY)?.part(NFTA_DATA_VALUE)?.value;
+    let comment = element.part(NFTA_SET_ELEM_USERDATA).and_then(|data| parse_comment(data.value));
+    Some(Element { key: Key::parse(kind, key)?, comment })
 }

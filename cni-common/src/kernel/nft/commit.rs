@@ -1,10 +1,10 @@
 //! Transactions: all of it, or nothing.
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_ECHO};
-use netlink_packet_netfilter::NetfilterMessage;
 use nix::errno::Errno;
 
 use super::explain::explain;
+use super::told::Told;
 use super::{Change, Element, NftSocket, Place, Table, answer, message};
 use crate::kernel::Outcome;
 
@@ -36,16 +36,11 @@ impl NftSocket {
             places.iter().map(|(set, key, _)| Change::DeleteElement { table, set, key }).collect();
         let told = self.run(&changes, None, NLM_F_ECHO)?;
         let kind = |name: &str| places.iter().find(|(set, ..)| *set == name).map(|(_, _, kind)| *kind);
-        let lists = told.into_iter().filter_map(|message| answer::deleted(message, kind));
+        let lists = told.iter().filter_map(|told| answer::deleted(told, kind));
         Ok(lists.flat_map(|(set, list)| list.into_iter().map(move |e| (set.clone(), e))).collect())
     }
 
-    fn run(
-        &mut self,
-        changes: &[Change<'_>],
-        generation: Option<u32>,
-        flags: u16,
-    ) -> Outcome<Vec<NetfilterMessage>> {
+    fn run(&mut self, changes: &[Change<'_>], generation: Option<u32>, flags: u16) -> Outcome<Vec<Told>> {
         let Some(last) = changes.len().checked_sub(1) else { return Ok(Vec::new()) };
         let (begin, mut bytes) = self.connection.encode(message::begin(generation), 0);
         for (id, (index, change)) in (1..).zip(changes.iter().enumerate()) {

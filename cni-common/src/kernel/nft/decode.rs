@@ -1,42 +1,37 @@
 //! Expressions as the kernel tells them: it adds attributes that were left out, and has its own order.
 
-use netlink_packet_core::{DefaultNla, Nla};
 use netlink_packet_netfilter::nftables::{
-    Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Lookup, Meta,
-    Operator, Payload, Verdict as Code, VerdictAttribute,
+    Bitwise, Cmp, DataAttribute, Immediate, Lookup, Meta, Operator, Payload, Verdict as Code,
+    VerdictAttribute,
 };
 
-use super::expr::Encoded;
+use super::told::Attribute;
 use super::userdata::c_string;
 use super::{Base, Expr, MetaKey, Reg, Verdict};
 
+/// linux/netfilter/nf_tables.h
+const NFTA_EXPR_NAME: u16 = 1;
+const NFTA_EXPR_DATA: u16 = 2;
+/// linux/netfilter/nf_tables_compat.h
+const NFTA_MATCH_NAME: u16 = 1;
+const NFTA_MATCH_INFO: u16 = 3;
+
 impl Expr {
-    pub(super) fn decode(attribute: &Encoded) -> Option<Self> {
-        let ListAttribute::Element(parts) = attribute else { return None };
-        let name = parts.iter().find_map(|part| match part {
-            ExpressionAttribute::Name(name) => Some(name.as_str()),
-            _ => None,
-        })?;
-        let data = parts.iter().find_map(|part| match part {
-            ExpressionAttribute::Data(data) => Some(data),
-            _ => None,
-        });
-        let known = data.and_then(|data| match data {
-            Expressions::Payload(parts) => payload(parts),
-            Expressions::Meta(parts) => meta(parts),
-            Expressions::Lookup(parts) => lookup(parts),
-            Expressions::Cmp(parts) => compare(parts),
-            Expressions::Bitwise(parts) => mask(parts),
-            Expressions::Immediate(parts) => verdict(parts),
-            Expressions::Other { expression_type, attributes } => match expression_type.as_str() {
-                // With flags or ports it is something else than ours.
-                "masq" => attributes.is_empty().then_some(Expr::Masquerade),
-                "match" => xt_comment(attributes),
-                _ => None,
-            },
+    pub(super) fn decode(expr: Attribute<'_>) -> Option<Self> {
+        let name = expr.part(NFTA_EXPR_NAME)?.text()?;
+        let known = expr.part(NFTA_EXPR_DATA).and_then(|data| match name.as_str() {
+            "payload" => payload(&data.parse_parts()?),
+            "meta" => meta(&data.parse_parts()?),
+            "lookup" => lookup(&data.parse_parts()?),
+            "cmp" => compare(&data.parse_parts()?),
+            "bitwise" => mask(&data.parse_parts()?),
+            "immediate" => verdict(&data.parse_parts()?),
+            // With flags or ports it is something else than ours.
+            "masq" => data.value.is_empty().then_some(Expr::Masquerade),
+            "match" => xt_comment(data),
             _ => None,
         });
-        Some(known.unwrap_or_else(|| Expr::Other(name.to_owned())))
+        Some(known.unwrap_or(Expr::Other(name)))
     }
 }
 
@@ -133,17 +128,10 @@ fn verdict(parts: &[Immediate]) -> Option<Expr> {
     }))
 }
 
-/// A match of xtables (`linux/netfilter/nf_tables_compat.h`: name, revision, info), if it is a comment
-/// (`struct xt_comment_info`: 256 bytes of text).
-fn xt_comment(parts: &[DefaultNla]) -> Option<Expr> {
-    let part = |kind: u16| {
-        parts.iter().find(|part| part.kind() == kind).map(|part| {
-            let mut bytes = vec![0; part.value_len()];
-            part.emit_value(&mut bytes);
-            bytes
-        })
-    };
-    (c_string(&part(1)?)? == "comment").then(|| part(3))?.and_then(|info| c_string(&info)).map(Expr::Comment)
+/// A match of xtables, if it is a comment (`struct xt_comment_info`: 256 bytes of text).
+fn xt_comment(data: Attribute<'_>) -> Option<Expr> {
+    (data.part(NFTA_MATCH_NAME)?.text()? == "comment").then_some(())?;
+    c_string(data.part(NFTA_MATCH_INFO)?.value).map(Expr::Comment)
 }
 
 fn value(data: &DataAttribute) -> Option<Vec<u8>> {

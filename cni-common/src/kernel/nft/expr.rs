@@ -102,8 +102,7 @@ pub enum Expr {
     Other(String),
 }
 
-/// An expression in a message.
-pub(super) type Encoded = ListAttribute<ExpressionAttribute>;
+type Encoded = ListAttribute<ExpressionAttribute>;
 
 impl Expr {
     /// The chain that packets are sent to.

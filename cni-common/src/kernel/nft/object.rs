@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::userdata::c_string;
-use super::{Expr, Key, MetaKey};
+use super::{Expr, Key, KeyType, MetaKey};
 use crate::spec::IfName;
 
 /// linux/netfilter.h `NF_ACCEPT`
@@ -149,3 +149,19 @@ pub struct Element {
     /// What its maker said of it.
     pub comment: Option<String>,
 }
+
+/// What was found at one look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look<const N: usize> {
+    /// The table.
+    pub table: Option<TableState>,
+    /// The chain.
+    pub chain: Option<ChainState>,
+    /// What the set holds, if it is something of ours.
+    pub set: Option<KeyType>,
+    /// The elements.
+    pub elements: [Option<Element>; N],
+}
+
+/// A set and one of its elements, to be asked for.
+pub type Place<'a> = (&'a str, &'a Key, KeyType);
