@@ -54,6 +54,15 @@ impl NetNs {
         Self::open(Path::new("/proc/thread-self/ns/net"))
     }
 
+    /// A second handle to the same namespace.
+    ///
+    /// # Errors
+    /// EMFILE when there are no descriptors left.
+    pub fn try_clone(&self) -> Outcome<Self> {
+        let file = self.file.try_clone().map_err(|e| KernelError::from_io("duplicate netns descriptor", &e))?;
+        Ok(NetNs { file, path: self.path.clone(), inode: self.inode })
+    }
+
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path

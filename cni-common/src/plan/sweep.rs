@@ -21,7 +21,8 @@ pub enum Doomed {
 impl Doomed {
     /// Whether the attachment of a tag goes. `is_alive` is asked only where no list decides.
     pub fn chooser(&self, network: &NetworkName) -> impl Fn(&OwnerTag, &dyn Fn() -> bool) -> bool + use<> {
-        let tags = |list: &[Attachment]| list.iter().map(|a| OwnerTag::new(network, a)).collect::<HashSet<_>>();
+        let tags =
+            |list: &[Attachment]| list.iter().map(|a| OwnerTag::new(network, a)).collect::<HashSet<_>>();
         let (listed, goes_if_listed) = match self {
             Doomed::One(attachment) => (Some(tags(std::slice::from_ref(attachment))), true),
             Doomed::AllBut(list) => (Some(tags(list)), false),

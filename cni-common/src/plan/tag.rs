@@ -55,7 +55,8 @@ impl OwnerTag {
     /// by it, and a person sees whose they are.
     pub fn alias(&self, network: &NetworkName, attachment: &Attachment) -> String {
         let Attachment { container_id, ifname } = attachment;
-        let mut text = format!("{ALIAS_PREFIX} {} {self} {network}/{container_id}/{ifname}", network_hash(network));
+        let mut text =
+            format!("{ALIAS_PREFIX} {} {self} {network}/{container_id}/{ifname}", network_hash(network));
         while text.len() > MAX_ALIAS {
             text.pop(); // by characters: an interface name need not be ASCII
         }
@@ -111,6 +112,9 @@ mod tests {
     #[test]
     fn tags_do_not_run_names_together() {
         let network = |n: &str| NetworkName::parse(n).unwrap();
-        assert_ne!(OwnerTag::new(&network("ab"), &attachment("c")), OwnerTag::new(&network("a"), &attachment("bc")));
+        assert_ne!(
+            OwnerTag::new(&network("ab"), &attachment("c")),
+            OwnerTag::new(&network("a"), &attachment("bc"))
+        );
     }
 }

@@ -22,7 +22,9 @@ impl CniArgs {
             let (key, value) = match pair.split_once('=') {
                 Some((key, value)) if !value.contains('=') => (key, value),
                 _ => {
-                    return Err(CniError::environment(format!("invalid CNI_ARGS: {pair:?} is not KEY=VALUE")));
+                    return Err(CniError::environment(format!(
+                        "invalid CNI_ARGS: {pair:?} is not KEY=VALUE"
+                    )));
                 }
             };
             if key == "IgnoreUnknown" {
