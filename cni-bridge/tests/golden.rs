@@ -54,7 +54,8 @@ fn every_case_plans_what_its_file_says() {
     for path in paths {
         let text = fs::read_to_string(&path).unwrap();
         let (input, expected) = text.split_once("---\n").expect("a line --- in every case");
-        let (conf, answer) = input.split_once("\n\n").expect("an empty line between configuration and answer");
+        let (conf, answer) =
+            input.split_once("\n\n").expect("an empty line between configuration and answer");
         let actual = plan(conf, answer);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, format!("{input}---\n{actual}")).unwrap();
