@@ -56,9 +56,9 @@ fn rows() -> Vec<Row> {
         row("gateway_address_v6", dual(), Host, "ip addr del fd00:88::1/64 dev cni0", "host addr add fd00:88::1/64 dev cni0", &[]),
         row("forwarding_off", plain(), Host, "sysctl -qw net.ipv4.ip_forward=0", "host sysctl net/ipv4/ip_forward=1", &["0"]),
         row("forwarding_off_v6", dual(), Host, "sysctl -qw net.ipv6.conf.all.forwarding=0", "host sysctl net/ipv6/conf/all/forwarding=1", &["0"]),
-        row("pair_gone", layer2(), Host, "ip link del {veth}", "container link add eth0 type veth peer host {veth}", &["does not exist"]),
-        row("pair_gone_from_inside", layer2(), Inside, "ip link del eth0", "container link add eth0 type veth peer host {veth}", &["does not exist"]),
-        row("pair_renamed", layer2(), Host, "ip link set {veth} down; ip link set {veth} name other", "container link add eth0 type veth peer host {veth}", &[]),
+        row("pair_gone", layer2(), Host, "ip link del {veth}", "container link add eth0 type veth mac {mac} peer host {veth}", &["does not exist"]),
+        row("pair_gone_from_inside", layer2(), Inside, "ip link del eth0", "container link add eth0 type veth mac {mac} peer host {veth}", &["does not exist"]),
+        row("pair_renamed", layer2(), Host, "ip link set {veth} down; ip link set {veth} name other", "container link add eth0 type veth mac {mac} peer host {veth}", &[]),
         row("container_link_down", layer2(), Inside, "ip link set eth0 down", "container link set eth0 up", &["down"]),
         row("host_link_down", layer2(), Host, "ip link set {veth} down", "host link set {veth}", &["down"]),
         row("container_mac", mac, Inside, "ip link set eth0 address 0a:00:00:00:00:99", "container link add eth0 type veth mac 0a:58:0a:58:00:77", &["0a:00:00:00:00:99"]),
@@ -85,7 +85,7 @@ fn rows() -> Vec<Row> {
         row("masquerade_rule_gone", masquerade(), Host, "nft -j list table inet trestle | grep -o '\"chain\": *\"[^\"]*\"' | head -1 | cut -d'\"' -f4 | xargs nft flush chain inet trestle", "host masquerade {ip} outside 10.88.0.0/16", &["rule"]),
         row("masquerade_table_dormant", masquerade(), Host, "nft 'add table inet trestle { flags dormant; }'", "host masquerade {ip} outside 10.88.0.0/16", &["dormant"]),
         row("masquerade_v6_gone", dual(), Host, SET_ELEMENT_GONE_V6, "host masquerade {ip6} outside fd00:88::/64", &["{ip6}"]),
-        row("iptables_masquerade_gone", iptables, Host, "iptables -t nat -F POSTROUTING", "host masquerade {ip} outside 10.88.0.0/16", &[]),
+        row("iptables_masquerade_gone", iptables, Host, "iptables -t nat -F POSTROUTING", "host iptables masquerade {ip} outside 10.88.0.0/16", &[]),
         row("spoof_check_gone", spoof, Host, "nft -j list ruleset | grep -o '\"table\": *{\"family\": *\"bridge\", *\"name\": *\"[^\"]*\"' | head -1 | sed 's/.*\"name\": *\"//; s/\"$//' | xargs nft delete table bridge", "host spoof-check", &[]),
     ]
 }

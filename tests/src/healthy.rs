@@ -122,7 +122,7 @@ fn result_without_macs(node: &Node) {
 }
 
 fn adopted_bridge_with_ports(node: &Node) {
-    node.sh("ip link add cni0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 master cni0 up; ip link set p1 up");
+    node.sh("ip link add cni0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 address fe:ff:ff:ff:ff:fe; ip link set p0 master cni0 up; ip link set p1 up");
     let (bridge, conf) = (Side::Ours.bridge(), merged(&plain(), &json!({ "isGateway": false, "ipam": { "routes": [] } })));
     let (a, b) = (node.pod("a"), node.pod("b"));
     let first = bridge.added(&conf, &a);

@@ -7,6 +7,7 @@
 // Tests are tables and scripts: long lists are not complexity, and panics are how they fail.
 #![allow(clippy::too_many_lines, clippy::missing_panics_doc, missing_docs)]
 
+mod cnitool;
 mod confs;
 mod del;
 mod drift;
@@ -14,10 +15,12 @@ mod errors;
 mod gc;
 mod harness;
 mod healthy;
+mod layers;
 mod packets;
 mod parallel;
 mod side;
 mod status;
+mod switchover;
 
 use libtest_mimic::Arguments;
 
@@ -31,7 +34,7 @@ fn main() {
     if !args.list {
         harness::prepare();
     }
-    let trials = [("errors", errors::tests()), ("del", del::tests()), ("drift", drift::tests()), ("side", side::tests()), ("gc", gc::tests()), ("status", status::tests()), ("parallel", parallel::tests()), ("healthy", healthy::tests()), ("packets", packets::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
+    let trials = [("errors", errors::tests()), ("del", del::tests()), ("drift", drift::tests()), ("side", side::tests()), ("gc", gc::tests()), ("status", status::tests()), ("parallel", parallel::tests()), ("healthy", healthy::tests()), ("packets", packets::tests()), ("cnitool", cnitool::tests()), ("switchover", switchover::tests()), ("layers", layers::tests())].into_iter().flat_map(|(module, tests)| harness::trials(module, tests)).collect();
     let conclusion = libtest_mimic::run(&args, trials);
     let complete = args.filter.is_none() && args.skip.is_empty();
     if !side::report(complete) {

@@ -51,6 +51,11 @@ impl Mask {
             .into_owned()
     }
 
+    /// Gives a text its placeholder now, of this kind.
+    pub fn know(&mut self, kind: &'static str, text: &str) {
+        placeholder(&mut self.known, &mut self.counts, kind, text);
+    }
+
     /// A snapshot with placeholders; facts that only repeat a placeholder stay in the kernel's order.
     pub fn snapshot(&mut self, snapshot: &Snapshot) -> Snapshot {
         let masked = snapshot
@@ -72,14 +77,14 @@ fn placeholder(
     }
     let count = counts.entry(kind).or_default();
     *count += 1;
-    let name = format!("<{kind} {count}>");
-    if kind == "mac" {
+    let name = format!("<{kind}{count}>");
+    if kind.ends_with("mac") {
         // The link-local address that the kernel derives from it (RFC 4291, appendix A).
         let bytes: Vec<u8> = text.split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect();
         let [a, b, c, d, e, f] = bytes.try_into().expect("the pattern has six pairs");
         let half = |high: u8, low: u8| u16::from_be_bytes([high, low]);
         let address = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, half(a ^ 2, b), half(c, 0xff), half(0xfe, d), half(e, f));
-        known.insert(address.to_string(), format!("<linklocal of mac {count}>"));
+        known.insert(address.to_string(), format!("<linklocal-{kind}{count}>"));
     }
     known.insert(text.to_owned(), name.clone());
     name

@@ -13,10 +13,10 @@ mod rules;
 mod snapshot;
 mod trial;
 
-pub use command::{Text, attempt};
+pub use command::{attempt, output};
 pub use mask::Mask;
 pub use node::{Node, Pod, WORK_DIR, on_node};
 pub use packets::Raw;
-pub use plugin::{Call, CniError, Output, Plugin, Side, with_key, with_previous};
+pub use plugin::{Call, Output, Plugin, Side, with_key, with_previous};
 pub use snapshot::Snapshot;
 pub use trial::{Test, prepare, trials};

@@ -44,8 +44,10 @@ fn compare(case: &Case) {
         messages(&theirs, &ours)
     );
     for (meant, used) in case.meant.iter().zip(&used) {
-        assert!(*used > 0, "stale: the meant difference {:?} was not seen", meant.pattern);
-        count(*meant, *used);
+        assert!(*used > 0 || meant.sometimes, "stale: the meant difference {:?} was not seen", meant.pattern);
+        if *used > 0 {
+            count(*meant, *used);
+        }
     }
     *COMPARED.lock().unwrap() += 1;
 }

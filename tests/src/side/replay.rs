@@ -106,12 +106,23 @@ impl Replay<'_> {
         }
     }
 
+    /// Names the MACs by whose they are: the pair's first, the bridge's apart.
+    fn know_macs(&mut self, result: &Value) {
+        let links = result["interfaces"].as_array().into_iter().flatten();
+        let (ports, bridges): (Vec<_>, Vec<_>) =
+            links.partition(|l| l["sandbox"].is_string() || l["name"].as_str().unwrap_or_default().starts_with("veth"));
+        for (kind, links) in [("mac", ports), ("bridge-mac", bridges)] {
+            links.iter().filter_map(|l| l["mac"].as_str()).for_each(|mac| self.mask.know(kind, mac));
+        }
+    }
+
     fn answer(&mut self, label: &str, output: &Output) {
         let mut facts = vec![format!("exit {}", if output.code == Some(0) { "0" } else { "failed" })];
         if output.stdout.trim().is_empty() {
             facts.push("nothing printed".to_owned());
         } else {
             let prefix = if output.code == Some(0) { "result" } else { "error" };
+            self.know_macs(&output.json());
             flatten(prefix, &output.json(), &mut facts);
         }
         let facts = facts.iter().map(|fact| self.mask.text(fact)).collect();
