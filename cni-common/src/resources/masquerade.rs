@@ -21,7 +21,7 @@ use crate::kernel::{Errno, Node, Outcome};
 use crate::plan::{Applied, Drift, OwnerTag, Resource};
 use crate::spec::{Attachment, NetworkName};
 
-pub use sweep::{list, remove_all, sweep};
+pub use sweep::{remove_all, sweep};
 
 /// Ours; `nft list table inet trestle` shows all of it.
 const TABLE: Table = Table { family: Family::Inet, name: "trestle" };

@@ -16,7 +16,13 @@ impl NftSocket {
     /// EINVAL when the kernel has no nf_tables.
     pub fn generation(&mut self) -> Outcome<u32> {
         let what = "nft generation";
-        let told = self.ask_one(message::get_generation()).map_err(|e| e.asked(what))?;
+        let told = self.ask_one(message::get_generation()).map_err(|error| match error.errno {
+            Errno::EINVAL => KernelError {
+                hint: Some("the kernel has no nf_tables: CONFIG_NF_TABLES".into()),
+                ..error.asked(what)
+            },
+            _ => error.asked(what),
+        })?;
         told.as_ref().and_then(answer::generation).ok_or_else(|| KernelError::new(what, Errno::EBADMSG))
     }
 

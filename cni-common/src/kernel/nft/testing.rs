@@ -33,7 +33,7 @@ pub fn run(command: &str) -> String {
 pub fn load(ruleset: &str) {
     let mut child = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(ruleset.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "{ruleset}");
+    assert!(child.wait().unwrap().success(), "{ruleset:.200}");
 }
 
 /// What is listed can be read back, and is listed the same then.
@@ -75,11 +75,20 @@ impl Guest {
         self.netns.enter(&self.home, || Ok(work())).unwrap()
     }
 
-    /// Sends one datagram to `to` in another one; returns where it seemed to come from, if it came.
-    pub fn send(&self, from: &str, other: &Guest, to: &str) -> Option<IpAddr> {
+    /// Sends one datagram to `to` in another one; returns where it seemed to come from.
+    pub fn send(&self, from: &str, other: &Guest, to: &str) -> IpAddr {
+        self.send_and_wait(from, other, to, Duration::from_secs(10)).unwrap()
+    }
+
+    /// Whether a datagram that may not come does come.
+    pub fn reaches(&self, from: &str, other: &Guest, to: &str) -> bool {
+        self.send_and_wait(from, other, to, Duration::from_millis(300)).is_some()
+    }
+
+    fn send_and_wait(&self, from: &str, other: &Guest, to: &str, wait: Duration) -> Option<IpAddr> {
         let bind = |address: &str| UdpSocket::bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
         let receiver = other.within(|| bind(to));
-        receiver.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        receiver.set_read_timeout(Some(wait)).unwrap();
         self.within(|| bind(from)).send_to(b"hello", receiver.local_addr().unwrap()).unwrap();
         receiver.recv_from(&mut [0; 16]).ok().map(|(_, from)| from.ip())
     }

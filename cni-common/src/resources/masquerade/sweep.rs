@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{CHAIN, TABLE, prefix};
+use super::{CHAIN, Masquerade, TABLE, prefix};
 use crate::kernel::nft::{Change, Key, KeyType, NftSocket};
 use crate::kernel::{Errno, Node, Outcome};
 use crate::plan::OwnerTag;
@@ -16,21 +16,23 @@ fn sets_of(nft: &mut NftSocket, network: &NetworkName) -> Outcome<Vec<(String, K
     Ok(sets)
 }
 
-/// Every masqueraded address of a network: its owner, the address, and its comment, which has container ID
-/// and interface for a person. Elements without an owner tag are not ours.
-///
-/// # Errors
-/// When the kernel could not be asked.
-pub fn list(node: &mut Node, network: &NetworkName) -> Outcome<Vec<(OwnerTag, IpAddr, String)>> {
-    let Some(nft) = socket_if_any(node)? else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for (set, kind) in sets_of(nft, network)? {
-        all.extend(nft.elements(TABLE, &set, kind)?.into_iter().filter_map(|element| {
-            let Key::Address(address) = element.key else { return None };
-            Some((owner(&element)?, address, element.comment?))
-        }));
+impl Masquerade {
+    /// Every masqueraded address of a network: its owner, the address, and its comment, which has container ID
+    /// and interface for a person. Elements without an owner tag are not ours.
+    ///
+    /// # Errors
+    /// When the kernel could not be asked.
+    pub fn list(node: &mut Node, network: &NetworkName) -> Outcome<Vec<(OwnerTag, IpAddr, String)>> {
+        let Some(nft) = socket_if_any(node)? else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for (set, kind) in sets_of(nft, network)? {
+            all.extend(nft.elements(TABLE, &set, kind)?.into_iter().filter_map(|element| {
+                let Key::Address(address) = element.key else { return None };
+                Some((owner(&element)?, address, element.comment?))
+            }));
+        }
+        Ok(all)
     }
-    Ok(all)
 }
 
 /// Removes all masquerading of an attachment, when its addresses are not known; returns how many.
