@@ -158,8 +158,8 @@ fn bridge_gone(node: &Node) {
     bridge.added(&masquerade(), &pod);
     node.ip("link del cni0");
     bridge.del(&masquerade(), &pod).ok();
-    assert!(!node.kernel().has("veth"), "{}", node.kernel());
-    assert!(!node.kernel().has("nft element"), "{}", node.kernel());
+    node.kernel().assert_none(&["link veth"]);
+    node.kernel().assert_none(&["nft element"]);
     assert_eq!(leases::taken("net1"), Vec::<String>::new());
 }
 
@@ -168,7 +168,7 @@ fn data_dir_gone(node: &Node) {
     bridge.added(&masquerade(), &pod);
     fs::remove_dir_all("/var/lib/cni").unwrap();
     bridge.del(&masquerade(), &pod).ok();
-    assert!(!node.kernel().has("veth"), "{}", node.kernel());
+    node.kernel().assert_none(&["link veth"]);
 }
 
 fn rules_gone(node: &Node) {
@@ -177,7 +177,7 @@ fn rules_gone(node: &Node) {
     bridge.added(&conf, &pod);
     node.sh("nft flush ruleset");
     bridge.del(&conf, &pod).ok();
-    assert!(!node.kernel().has("veth"), "{}", node.kernel());
+    node.kernel().assert_none(&["link veth"]);
     assert_eq!(leases::taken("net1"), Vec::<String>::new());
 }
 

@@ -98,12 +98,7 @@ fn null_frees_what_is_dead(node: &Node) {
     let before = lasting(node.snapshot());
     bridge.added(&conf, &b);
     b.destroy();
-    for _ in 0..100 {
-        if !node.sh("ip -o link").contains("@if") || node.sh("ip -o link | grep -c @if").trim() == "1" {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    node.await_pairs(1);
     gc(&with_key(&conf, KEY, Value::Null)).ok();
     before.assert_same(&lasting(node.snapshot()), "a dead pod and GC");
     bridge.check(&conf, &kept, &a).ok();
@@ -130,8 +125,7 @@ fn cursor_and_lock_are_no_leases(node: &Node) {
     bridge.added(&conf, &a);
     gc(&with_key(&conf, KEY, json!([]))).ok();
     let files = node.snapshot();
-    assert!(files.has("networks/net1/lock"), "{files}");
-    assert!(files.has("networks/net1/last_reserved_ip.0"), "{files}");
+    assert!(files.has("networks/net1/lock") && files.has("networks/net1/last_reserved_ip.0"), "{:#?}", files.0["files"]);
     // Round robin goes on.
     let next = bridge.added(&conf, &node.pod("b"));
     assert_eq!(addresses(&next), ["10.88.0.3"]);
@@ -189,9 +183,7 @@ fn an_ipam_that_fails_does_not_stop_it(node: &Node) {
     let conf = merged(&fake_conf(), &json!({ KEY: [], "macspoofchk": true }));
     let error = bridge.call("GC", &conf).env("CNI_PATH", "/run/work/plugins").run().failed();
     assert!(error.msg.contains("not today") || error.details.contains("not today"), "{error:?}");
-    let state = node.kernel();
-    assert!(!state.has("veth"), "the links stayed:\n{state}");
-    assert!(!state.has("nft element"), "the rules stayed:\n{state}");
+    node.kernel().assert_none(&["link veth", "nft element"]);
 }
 
 fn fake_conf() -> Value {

@@ -25,7 +25,8 @@ pub fn tests() -> Vec<Test> {
         isolated_ports_reach_only_the_gateway,
         a_promiscuous_bridge_sees_its_ports_traffic,
         layer2_carries_frames,
-        route_mtu_bounds_packets
+        route_mtu_bounds_packets,
+        cve_2020_10749_a_pod_is_no_router_for_the_node
     ];
     for (name, keys) in [
         ("nftables", json!({})),
@@ -117,11 +118,9 @@ fn traffic_inside_the_network_keeps_its_source(node: &Node) {
 
 /// The reference excludes multicast, so that a pod's announcements keep their source.
 fn multicast_is_not_masqueraded(node: &Node) {
-    let rules = {
-        let _pods = pair(node, &dual());
-        node.kernel().to_string()
-    };
-    assert!(rules.contains("224.0.0.0") && rules.contains("ff00::"), "no rule names multicast:\n{rules}");
+    pair(node, &dual());
+    let rules = node.kernel().only(|fact| fact.starts_with("nft rule"));
+    assert!(rules.has("224.0.0.0") && rules.has("ff00::"), "no rule names multicast: {rules:#?}");
 }
 
 fn a_deleted_pod_is_gone_for_its_neighbours(node: &Node) {
@@ -319,4 +318,46 @@ fn a_promiscuous_bridge_sees_its_ports_traffic(node: &Node) {
 fn layer2_carries_frames(node: &Node) {
     let [(a, ra), (b, rb)] = pair(node, &crate::confs::layer2());
     assert!(passes(&a.raw("eth0"), &b.raw("eth0"), &mac_of(&rb, "eth0"), &mac_of(&ra, "eth0")));
+}
+
+/// A router advertisement from a pod must not give the node a default route, on a bridge of ours or adopted.
+fn cve_2020_10749_a_pod_is_no_router_for_the_node(node: &Node) {
+    for adopted in [false, true] {
+        let name = if adopted { "br1" } else { "br0" };
+        if adopted {
+            node.sh("ip link add br1 type bridge; ip link set br1 up");
+        }
+        let conf = merged(&plain(), &json!({ "name": name, "bridge": name }));
+        let pod = node.pod(&format!("pod-{name}"));
+        let result = Side::Ours.bridge().added(&conf, &pod);
+        let advertisement = router_advertisement(&mac_of(&result, "eth0"));
+        let raw = pod.raw("eth0");
+        let listener = Raw::open(name);
+        raw.send(&advertisement);
+        assert!(listener.saw(|frame| frame == advertisement, PATIENCE), "the advertisement reaches the bridge");
+        std::thread::sleep(SILENCE);
+        let routes = node.ip("-6 route show default");
+        assert!(routes.trim().is_empty(), "{name} took a pod for its router: {}", routes.trim());
+    }
+}
+
+/// RFC 4861, section 4.2, to all nodes, from a link-local address.
+fn router_advertisement(mac: &str) -> Vec<u8> {
+    let mut source = [0_u8; 16];
+    source[..2].copy_from_slice(&[0xfe, 0x80]);
+    source[15] = 0x99;
+    let mut target = [0_u8; 16];
+    target[..2].copy_from_slice(&[0xff, 0x02]);
+    target[15] = 1;
+    // Type, code, checksum, hop limit, flags, a lifetime of 1800 s, two timers.
+    let mut message = vec![134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    let length = u8::try_from(message.len()).unwrap();
+    let pseudo = [&source[..], &target, &[0, 0, 0, length, 0, 0, 0, 58], &message].concat();
+    let sum: u32 = pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    message[2..4].copy_from_slice(&(!folded).to_be_bytes());
+    let mac: Vec<u8> = mac.split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect();
+    let ethernet = [&[0x33, 0x33, 0, 0, 0, 1][..], &mac, &[0x86, 0xdd]].concat();
+    let ip = [&[0x60, 0, 0, 0, 0, length, 58, 255][..], &source, &target].concat();
+    [ethernet, ip, message].concat()
 }

@@ -111,6 +111,17 @@ impl Node {
         names
     }
 
+    /// Waits until the node has this many ends of veth pairs: those of a dead namespace go a moment after it.
+    pub fn await_pairs(&self, count: usize) {
+        for _ in 0..200 {
+            if self.sh("ip -o link show type veth").lines().count() == count {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("the links of a dead namespace stay");
+    }
+
     /// Runs a shell command on the node; it must succeed.
     pub fn sh(&self, script: &str) -> Text {
         command::shell(script)

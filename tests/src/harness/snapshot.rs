@@ -1,7 +1,6 @@
 //! The state of a node that a plugin can change, as text: one line per fact, grouped by where it is.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use super::node::{Node, Pod};
 use super::{diff, leases, links, rules};
@@ -52,9 +51,17 @@ impl Snapshot {
         self.only(|fact| !fact.contains("last_reserved_ip."))
     }
 
-    /// Without the modification that any call may make to a lease directory: only leases themselves.
+    /// Some fact contains these words.
     pub fn has(&self, words: &str) -> bool {
         self.0.values().flatten().any(|fact| fact.contains(words))
+    }
+
+    /// Fails, showing the facts, when any contains one of these words.
+    #[track_caller]
+    pub fn assert_none(&self, words: &[&str]) {
+        let facts = self.0.iter().flat_map(|(place, facts)| facts.iter().map(move |fact| format!("  {place}: {fact}")));
+        let left: Vec<String> = facts.filter(|fact| words.iter().any(|word| fact.contains(word))).take(12).collect();
+        assert!(left.is_empty(), "these are left:\n{}", left.join("\n"));
     }
 
     /// Fails with a readable difference unless the two are equal.
@@ -62,16 +69,5 @@ impl Snapshot {
     pub fn assert_same(&self, after: &Snapshot, what: &str) {
         let changes = diff::between(self, after);
         assert!(changes.is_empty(), "{what} changed the node:\n{}", diff::text(&changes));
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, facts) in &self.0 {
-            for fact in facts {
-                writeln!(f, "{place}: {fact}")?;
-            }
-        }
-        Ok(())
     }
 }
