@@ -1,0 +1,150 @@
+//! What got slower between two results, beyond the noise.
+//!
+//! A machine is never twice the same, so the change of our figure is taken against the change, at the same work, of
+//! the programs that did not change: the floor and the reference. What is left must be beyond three standard errors
+//! of all medians involved, and beyond a tenth, before it counts.
+
+use crate::record::{Results, Series, Unit, Who};
+use std::fmt::Write;
+
+/// Changes below this are never told: between two runs of the same programs they are common.
+const LEAST: f64 = 0.10;
+/// How many standard errors.
+const SIGMAS: f64 = 3.0;
+
+/// What came of a comparison.
+pub struct Verdict {
+    /// To print.
+    pub text: String,
+    /// Whether anything got slower (or bigger).
+    pub slower: bool,
+}
+
+/// One figure that both results have.
+struct Change {
+    name: String,
+    old: f64,
+    new: f64,
+    /// Above 1: worse, after the machine's own change was taken out.
+    worse: f64,
+    /// How far from 1 noise reaches.
+    noise: f64,
+}
+
+/// Compares ours in both.
+pub fn compare(old: &Results, new: &Results) -> Verdict {
+    let mut changes: Vec<Change> = new.series.iter().filter_map(|series| change(old, new, series)).collect();
+    changes.sort_by(|a, b| b.worse.total_cmp(&a.worse));
+    let slower: Vec<&Change> = changes.iter().filter(|c| c.worse > 1.0 + c.noise).collect();
+    let faster: Vec<&Change> = changes.iter().rev().filter(|c| 1.0 / c.worse > 1.0 + c.noise).collect();
+    let mut text = format!("{} to {}\n", old.date, new.date);
+    if old.machine.processor != new.machine.processor || old.machine.kernel != new.machine.kernel {
+        text.push_str("the machines or their kernels differ: only large changes mean anything\n");
+    }
+    for (title, list) in [("slower", &slower), ("faster", &faster)] {
+        let _ = writeln!(text, "{title}: {}", if list.is_empty() { "nothing beyond the noise" } else { "" });
+        for c in list {
+            let percent = (c.worse - 1.0) * 100.0;
+            let _ = writeln!(
+                text,
+                "  {percent:+6.0} %  {:<44} {:>9.3} -> {:<9.3} (noise {:.0} %)",
+                c.name,
+                c.old,
+                c.new,
+                c.noise * 100.0
+            );
+        }
+    }
+    let _ = writeln!(text, "{} figures compared", changes.len());
+    let gone = missing(old, new);
+    for name in &gone {
+        let _ = writeln!(text, "not measured any more: {name}");
+    }
+    Verdict { text, slower: !slower.is_empty() || !gone.is_empty() }
+}
+
+/// Ours that fail now and did not before: worse than slow.
+fn missing(old: &Results, new: &Results) -> Vec<String> {
+    let failed = new.failures.iter().filter(|failure| failure.who == Who::Trestle);
+    let known = failed.filter(|failure| old.failures.iter().all(|before| before.work != failure.work));
+    known.map(|failure| format!("{} ({})", failure.work, failure.message)).collect()
+}
+
+fn change(old: &Results, new: &Results, series: &Series) -> Option<Change> {
+    if series.who != Who::Trestle {
+        return None;
+    }
+    let before = old.at(&series.work, series.x, Who::Trestle)?;
+    let now = &series.summary;
+    let mut error = before.relative_error().powi(2) + now.relative_error().powi(2);
+    let mut ratio = now.median / before.median;
+    if series.unit != Unit::Megabytes {
+        let controls = [Who::Floor, Who::Reference].into_iter().filter_map(|who| {
+            let (before, now) = (old.at(&series.work, series.x, who)?, new.at(&series.work, series.x, who)?);
+            let error = before.relative_error().powi(2) + now.relative_error().powi(2);
+            Some(((now.median / before.median).ln(), error))
+        });
+        let controls: Vec<(f64, f64)> = controls.collect();
+        let count = f64::from(u32::try_from(controls.len()).ok()?).max(1.0);
+        // The geometric mean of their changes; its error is that of a mean of logarithms.
+        ratio /= (controls.iter().map(|(change, _)| change).sum::<f64>() / count).exp();
+        error += controls.iter().map(|(_, error)| error).sum::<f64>() / count.powi(2);
+    }
+    let worse = if series.unit == Unit::PerSecond { 1.0 / ratio } else { ratio };
+    let size = series.x.map(|x| format!(" at {x}")).unwrap_or_default();
+    let least = if series.unit == Unit::Megabytes { 0.02 } else { LEAST };
+    let noise = (SIGMAS * error.sqrt()).max(least);
+    let name = format!("{}{size}", crate::report::title(&series.work));
+    (worse.is_finite()).then_some(Change { name, old: before.median, new: now.median, worse, noise })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use crate::record::Record;
+    use std::collections::BTreeMap;
+
+    /// Thirty samples around each value, with 5 % of spread.
+    fn results(values: &[(&str, Who, Unit, f64)]) -> Results {
+        let mut record = Record::default();
+        for (work, who, unit, value) in values {
+            for step in 0..30 {
+                record.add(work, None, *who, *unit, value * (0.975 + 0.05 * f64::from(step) / 29.0));
+            }
+        }
+        record.finish(String::new(), 30, Machine::default(), BTreeMap::new())
+    }
+
+    #[test]
+    fn a_slower_machine_is_not_a_slower_program() {
+        let old =
+            results(&[("check", Who::Trestle, Unit::Millis, 1.0), ("check", Who::Floor, Unit::Millis, 0.5)]);
+        let new =
+            results(&[("check", Who::Trestle, Unit::Millis, 1.5), ("check", Who::Floor, Unit::Millis, 0.75)]);
+        assert!(!compare(&old, &new).slower);
+    }
+
+    #[test]
+    fn a_slower_program_is_found_and_noise_is_not() {
+        let old =
+            results(&[("check", Who::Trestle, Unit::Millis, 1.0), ("check", Who::Floor, Unit::Millis, 0.5)]);
+        let slow =
+            results(&[("check", Who::Trestle, Unit::Millis, 1.3), ("check", Who::Floor, Unit::Millis, 0.5)]);
+        let near =
+            results(&[("check", Who::Trestle, Unit::Millis, 1.05), ("check", Who::Floor, Unit::Millis, 0.5)]);
+        let verdict = compare(&old, &slow);
+        assert!(verdict.slower && verdict.text.contains("+30 %"), "{}", verdict.text);
+        assert!(!compare(&old, &near).slower);
+        assert!(!compare(&slow, &old).slower, "faster is not slower");
+        assert!(compare(&slow, &old).text.contains("-23 %"), "{}", compare(&slow, &old).text);
+    }
+
+    #[test]
+    fn fewer_per_second_is_slower() {
+        let old = results(&[("throughput-add", Who::Trestle, Unit::PerSecond, 400.0)]);
+        let new = results(&[("throughput-add", Who::Trestle, Unit::PerSecond, 300.0)]);
+        assert!(compare(&old, &new).slower);
+        assert!(!compare(&new, &old).slower);
+    }
+}
