@@ -256,7 +256,10 @@ impl CniResult {
         } else {
             self.put_lists(&mut map, version);
         }
-        map.insert("dns".into(), json!(self.dns));
+        // The reference leaves out an empty one from 1.0.0 on.
+        if version < SpecVersion::V100 || !self.dns.is_empty() {
+            map.insert("dns".into(), json!(self.dns));
+        }
         json::pretty(&Value::Object(map))
     }
 
