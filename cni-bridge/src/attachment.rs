@@ -53,7 +53,8 @@ impl NetworkPlugin for Bridge {
             ..Interface::default()
         };
         let mut interfaces = vec![node_link(&self.bridge, node.noted_mac(&self.bridge))];
-        interfaces.extend(subject.tag.host_ifname().map(|host| node_link(&host, Some(self.host_mac))));
+        let host_mac = Some(subject.tag.host_mac(&subject.network));
+        interfaces.extend(subject.tag.host_ifname().map(|host| node_link(&host, host_mac)));
         let container_index = u32::try_from(interfaces.len()).ok();
         let sandbox = subject.netns.display().to_string();
         interfaces
@@ -79,7 +80,6 @@ struct Names {
     host: IfName,
     container: IfName,
     container_mac: MacAddr,
-    bridge_mac: Option<MacAddr>,
 }
 
 impl Names {
@@ -104,8 +104,7 @@ impl Names {
         let mac = |i: &Interface| MacAddr::bytes(&i.mac).map(MacAddr);
         let in_container = |i: &&Interface| !i.sandbox.is_empty() && i.name == container.as_str();
         let container_mac = previous.iter().find(in_container).and_then(mac).unwrap_or(config.container_mac);
-        let bridge = previous.iter().filter(on_node).find(|i| i.name == config.bridge.as_str());
-        Ok(Names { host, container_mac, bridge_mac: bridge.and_then(mac), container })
+        Ok(Names { host, container_mac, container })
     }
 }
 
@@ -163,7 +162,7 @@ impl Bridge {
     fn plan_links(&self, plan: &mut Plan, subject: &Subject, names: &Names) {
         plan.push(VethPair {
             host: names.host.clone(),
-            host_mac: Some(self.host_mac),
+            host_mac: Some(subject.tag.host_mac(&subject.network)),
             container: names.container.clone(),
             container_mac: Some(names.container_mac),
             mtu: self.mtu,
@@ -209,13 +208,8 @@ impl Bridge {
     fn plan_rules(&self, plan: &mut Plan, subject: &Subject, names: &Names, addressing: &Addressing) {
         let Subject { network, attachment, tag, .. } = subject;
         if self.mac_spoof_check {
-            plan.push(SpoofCheck {
-                tag: *tag,
-                network: network.clone(),
-                port: names.host.clone(),
-                mac: names.container_mac,
-                attachment: attachment.clone(),
-            });
+            let (port, mac) = (names.host.clone(), names.container_mac);
+            plan.push(SpoofCheck::new(*tag, network.clone(), port, mac, attachment.clone()));
         }
         let addresses = addressing.ips.iter().map(|ip| ip.address);
         let (network, attachment) = (network.clone(), attachment.clone());
@@ -223,7 +217,7 @@ impl Bridge {
             Some(MasqueradeBackend::Nftables) => {
                 for address in addresses {
                     let (network, attachment) = (network.clone(), attachment.clone());
-                    plan.push(Masquerade { network, tag: *tag, attachment, address });
+                    plan.push(Masquerade::new(network, *tag, attachment, address));
                 }
             }
             Some(MasqueradeBackend::Iptables) if !addressing.ips.is_empty() => {

@@ -53,8 +53,6 @@ pub struct Bridge {
     pub bridge: IfName,
     /// The address of a bridge that is made.
     pub bridge_mac: MacAddr,
-    /// The address of the node's end.
-    pub host_mac: MacAddr,
     /// The address of the container's end.
     pub container_mac: MacAddr,
     /// The node is the gateway.
@@ -97,12 +95,11 @@ impl Bridge {
         let args = CniArgs::parse(&request.args, &["MAC", "IP", "GATEWAY"])?;
         let ipam = Some(keys.ipam.plugin.clone()).filter(|name| !name.is_empty());
         refuse_contradictions(&keys, ipam.as_deref())?;
-        let [bridge_mac, host_mac, random_mac] = random_macs()?;
+        let [bridge_mac, random_mac] = random_macs()?;
         let masquerade = masquerade(&keys)?;
         Ok(Bridge {
             bridge: IfName::from_key("bridge", keys.bridge.as_deref().unwrap_or(DEFAULT_BRIDGE))?,
             bridge_mac,
-            host_mac,
             container_mac: chosen_mac(&keys, &args)?.unwrap_or(random_mac),
             is_gateway: keys.is_gateway || keys.is_default_gateway,
             is_default_gateway: keys.is_default_gateway,
@@ -233,8 +230,8 @@ fn chosen_mac(keys: &Keys, args: &CniArgs) -> Result<Option<MacAddr>, CniError> 
     chosen.map(|(key, text)| MacAddr::parse(key, text)).transpose()
 }
 
-fn random_macs() -> Result<[MacAddr; 3], CniError> {
-    let mut bytes = [0; 18];
+fn random_macs() -> Result<[MacAddr; 2], CniError> {
+    let mut bytes = [0; 12];
     getrandom::fill(&mut bytes)
         .map_err(|e| CniError::new(Code::KERNEL, format!("cannot get random bytes from the kernel: {e}")))?;
     let mut chunks = bytes.chunks_exact(6).map(|chunk| {
@@ -243,7 +240,7 @@ fn random_macs() -> Result<[MacAddr; 3], CniError> {
         MacAddr::local(mac)
     });
     let mut next = || chunks.next().unwrap_or(MacAddr([2, 0, 0, 0, 0, 1]));
-    Ok([next(), next(), next()])
+    Ok([next(), next()])
 }
 
 /// Unknown keys are accepted, as in the reference; those close to a known one are told.

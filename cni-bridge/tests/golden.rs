@@ -23,7 +23,6 @@ fn plan(conf: &str, answer: &str) -> String {
     let outcome = Request::new(&env, conf.as_bytes().to_vec()).and_then(|request| {
         let mut bridge = Bridge::read(&request)?;
         bridge.bridge_mac = MacAddr([2, 0, 0, 0, 0, 0xb]);
-        bridge.host_mac = MacAddr([2, 0, 0, 0, 0, 0xa]);
         if !conf.contains("\"mac\"") {
             bridge.container_mac = MacAddr([2, 0, 0, 0, 0, 0xc]);
         }

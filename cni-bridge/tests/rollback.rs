@@ -77,7 +77,10 @@ fn state() -> String {
     };
     let text = commands.iter().map(run).collect::<String>();
     // Comments have the time of day; counters move; chains of the kernel stay once a table was looked at.
-    text.lines().filter(|line| !line.starts_with('#') && !line.starts_with(':')).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.starts_with(':'))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Runs `work` in a thread with network namespaces of its own: the node's and a container's.
@@ -86,8 +89,15 @@ fn in_namespaces(work: impl FnOnce(NetNs) + Send + 'static) {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         let container = NetNs::open(Path::new("/proc/thread-self/ns/net")).unwrap();
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
-        // Without this, iptables-save would look for kernel modules at every position.
-        state();
+        // The tables and chains that iptables itself makes at its first use stay.
+        for program in ["iptables", "ip6tables"] {
+            for action in ["-A", "-D"] {
+                let status = Command::new(program)
+                    .args(["-w", "-t", "nat", action, "POSTROUTING", "-j", "RETURN"])
+                    .status();
+                assert!(status.unwrap().success(), "{program} {action}");
+            }
+        }
         work(container);
     });
     if let Err(panic) = thread.join() {

@@ -22,16 +22,21 @@ impl Links {
         Ok(usize::from(node.route(Side::Container)?.delete_link(&attachment.ifname)?))
     }
 
-    /// GC: ours by their alias. A link without one is not known to be of this network.
+    /// GC: ours by their alias; one whose ADD was killed before it had an alias by name and address.
     fn delete_listed(node: &mut Node, network: &NetworkName, doomed: &Doomed) -> Outcome<usize> {
         let goes = doomed.chooser(network);
+        let living = doomed.names_of_living(network);
         let host = node.route(Side::Host)?;
         let mut count = 0;
         let mut first_error: Option<KernelError> = None;
         for link in host.links()? {
             // A link that is there is alive: a veth goes with its namespace.
-            let is_doomed =
-                OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true));
+            let is_doomed = if link.alias.is_empty() {
+                !living.contains(&link.name)
+                    && link.mac.is_some_and(|mac| OwnerTag::is_unfinished(&link.name, mac, network))
+            } else {
+                OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true))
+            };
             let Some(name) = IfName::parse(&link.name).ok().filter(|_| is_doomed) else { continue };
             match host.delete_link(&name) {
                 Ok(deleted) => count += usize::from(deleted),

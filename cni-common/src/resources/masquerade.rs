@@ -7,6 +7,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -40,6 +41,15 @@ pub struct Masquerade {
     pub attachment: Attachment,
     /// The address, with the prefix of the subnet inside which it is kept.
     pub address: IpNetwork,
+    /// This call made the set and the rule, so its rollback takes them away again.
+    made_layout: Cell<bool>,
+}
+
+impl Masquerade {
+    /// An address of an attachment of a network.
+    pub fn new(network: NetworkName, tag: OwnerTag, attachment: Attachment, address: IpNetwork) -> Self {
+        Masquerade { network, tag, attachment, address, made_layout: Cell::new(false) }
+    }
 }
 
 impl fmt::Display for Masquerade {
@@ -50,7 +60,9 @@ impl fmt::Display for Masquerade {
 
 impl Resource for Masquerade {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        Parts::of(self).apply(node.nft()?, &self.tag)
+        let (applied, made_layout) = Parts::of(self).apply(node.nft()?, &self.tag)?;
+        self.made_layout.set(made_layout);
+        Ok(applied)
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -72,7 +84,9 @@ impl Resource for Masquerade {
 
     fn remove(&self, node: &mut Node) -> Outcome<()> {
         let Some(nft) = socket_if_any(node)? else { return Ok(()) };
-        Parts::of(self).remove(nft, &self.tag)
+        let parts = Parts::of(self);
+        parts.remove(nft, &self.tag)?;
+        if self.made_layout.get() { parts.with_layout(|layout| layout.withdraw(nft)) } else { Ok(()) }
     }
 }
 
@@ -90,7 +104,7 @@ struct Parts {
 
 impl Parts {
     fn of(resource: &Masquerade) -> Self {
-        let Masquerade { network, tag, attachment, address } = resource;
+        let Masquerade { network, tag, attachment, address, .. } = resource;
         let set = set_name(network, *address);
         let (kind, multicast) = match address {
             IpNetwork::V4(_) => {
@@ -135,29 +149,31 @@ impl Parts {
     }
 
     /// Looks before it changes anything: a transaction that the kernel refuses costs 10 ms.
-    fn apply(&self, nft: &mut NftSocket, tag: &OwnerTag) -> Outcome<Applied> {
+    /// Tells also whether the layout was made.
+    fn apply(&self, nft: &mut NftSocket, tag: &OwnerTag) -> Outcome<(Applied, bool)> {
         let Parts { set, kind, key, comment, .. } = self;
         let add = Change::AddElement { table: TABLE, set, key, comment };
+        let mut made = false;
         for _ in 0..TRIES {
             let (whole, [element]) = self.with_layout(|layout| layout.look(nft, [(set, key, *kind)]))?;
             let is_there = element.is_some();
             if !whole {
                 let missing = if is_there { &[][..] } else { std::slice::from_ref(&add) };
                 match self.with_layout(|layout| layout.ensure(nft, missing)) {
-                    Ok(Ensured::Made) if !is_there => return Ok(Applied::Created),
-                    Ok(_) => {}
+                    Ok(Ensured::Made) if !is_there => return Ok((Applied::Created, true)),
+                    Ok(ensured) => made |= ensured == Ensured::Made,
                     // The element came meanwhile.
                     Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => continue,
                     Err(error) => return Err(error),
                 }
             }
             let added = match element {
-                Some(element) if owner(&element) == Some(*tag) => return Ok(Applied::Unchanged),
+                Some(element) if owner(&element) == Some(*tag) => return Ok((Applied::Unchanged, made)),
                 Some(element) => self.replace(nft, &add, &element)?,
                 None => add_element(nft, &add)?,
             };
             if added {
-                return Ok(Applied::Created);
+                return Ok((Applied::Created, made));
             }
         }
         Err(no_agreement(TABLE, set, key))

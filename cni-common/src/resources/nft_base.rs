@@ -91,6 +91,33 @@ impl Layout<'_> {
         Err(KernelError::new(format!("nft layout of table {}", self.table), Errno::ERESTART))
     }
 
+    /// Takes the layout away again, and with the last one the table: for the rollback of the ADD that made
+    /// it. If an element is in it, or anything changed since it was seen, somebody has come to use it.
+    pub fn withdraw(&self, nft: &mut NftSocket) -> Outcome<()> {
+        let (table, chain) = (self.table, self.chain);
+        let generation = nft.generation()?;
+        for set in self.sets {
+            if !nft.elements(table, set.name, set.kind)?.is_empty() {
+                return Ok(());
+            }
+        }
+        let is_ours = |name: &str| self.sets.iter().any(|set| set.name == name);
+        let changes = if nft.sets(table)?.iter().all(|(name, _)| is_ours(name)) {
+            vec![Change::DeleteTable { table }]
+        } else {
+            let rules = nft.rules(table, chain)?;
+            let about = rules.iter().filter(|rule| self.is_about(rule));
+            let rules = about.map(|rule| Change::DeleteRule { table, chain, handle: rule.handle });
+            rules.chain(self.sets.iter().map(|set| Change::DeleteSet { table, set: set.name })).collect()
+        };
+        match nft.commit_at(generation, &changes) {
+            Err(error) if !matches!(error.errno, Errno::ERESTART | Errno::EBUSY | Errno::ENOENT) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn missing(&self, nft: &mut NftSocket) -> Outcome<Vec<Change<'_>>> {
         let (table, chain_name) = (self.table, self.chain);
         let (state, chain) = nft.table_and_chain(table, chain_name)?;

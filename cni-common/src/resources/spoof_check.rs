@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::fmt;
 
 use super::nft_base::{
@@ -44,6 +45,8 @@ pub struct SpoofCheck {
     pub mac: MacAddr,
     /// For a person.
     pub attachment: Attachment,
+    /// This call made the sets and the rule, so its rollback takes them away again.
+    made_layout: Cell<bool>,
 }
 
 impl fmt::Display for SpoofCheck {
@@ -54,7 +57,9 @@ impl fmt::Display for SpoofCheck {
 
 impl Resource for SpoofCheck {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        self.add(node.nft()?, &layout(&exprs()))
+        let (applied, made_layout) = self.add(node.nft()?, &layout(&exprs()))?;
+        self.made_layout.set(made_layout);
+        Ok(applied)
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -82,7 +87,8 @@ impl Resource for SpoofCheck {
 
     fn remove(&self, node: &mut Node) -> Outcome<()> {
         let Some(nft) = socket_if_any(node)? else { return Ok(()) };
-        self.delete(nft)
+        self.delete(nft)?;
+        if self.made_layout.get() { layout(&exprs()).withdraw(nft) } else { Ok(()) }
     }
 }
 
@@ -109,6 +115,17 @@ fn layout(exprs: &[Expr]) -> Layout<'_> {
 }
 
 impl SpoofCheck {
+    /// The one address that may send by a port.
+    pub fn new(
+        tag: OwnerTag,
+        network: NetworkName,
+        port: IfName,
+        mac: MacAddr,
+        attachment: Attachment,
+    ) -> Self {
+        SpoofCheck { tag, network, port, mac, attachment, made_layout: Cell::new(false) }
+    }
+
     fn keys(&self) -> (Key, Key) {
         (Key::Port(self.port.clone()), Key::PortMac(self.port.clone(), self.mac))
     }
@@ -129,30 +146,32 @@ impl SpoofCheck {
     }
 
     /// Looks before it changes anything: a transaction that the kernel refuses costs 10 ms.
-    fn add(&self, nft: &mut NftSocket, layout: &Layout<'_>) -> Outcome<Applied> {
+    /// Tells also whether the layout was made.
+    fn add(&self, nft: &mut NftSocket, layout: &Layout<'_>) -> Outcome<(Applied, bool)> {
         let (port, allowed) = self.keys();
         let comment = &self.comment();
         let adds = [
             Change::AddElement { table: TABLE, set: PORTS, key: &port, comment },
             Change::AddElement { table: TABLE, set: ALLOWED, key: &allowed, comment },
         ];
+        let mut made = false;
         for _ in 0..TRIES {
             let (whole, found) = layout.look(nft, places(&port, &allowed))?;
             let none = found.iter().all(Option::is_none);
             if !whole {
                 match layout.ensure(nft, if none { &adds } else { &[] }) {
-                    Ok(Ensured::Made) if none => return Ok(Applied::Created),
-                    Ok(_) => {}
+                    Ok(Ensured::Made) if none => return Ok((Applied::Created, true)),
+                    Ok(ensured) => made |= ensured == Ensured::Made,
                     // The elements came meanwhile.
                     Err(error) if error.errno == Errno::EEXIST && error.hint.is_none() => continue,
                     Err(error) => return Err(error),
                 }
             }
             if found.iter().all(|element| element.as_ref().and_then(owner) == Some(self.tag)) {
-                return Ok(Applied::Unchanged);
+                return Ok((Applied::Unchanged, made));
             }
             if self.replace(nft, found.iter().flatten().next(), &adds)? {
-                return Ok(Applied::Created);
+                return Ok((Applied::Created, made));
             }
         }
         Err(no_agreement(TABLE, PORTS, &port))

@@ -48,20 +48,19 @@ impl Context {
 
     fn text(&self, time: &str, level: Level, event: &Fields) -> String {
         let Context { plugin, verb, network, attachment, .. } = self;
-        let mut line = format!("{time} {level} {plugin} {verb} {network}");
-        if !attachment.is_empty() {
-            line += &format!(" {attachment}");
-        }
-        line += &format!(": {}", event.message);
+        let mut words = vec![format!("{time} {level} {plugin} {verb} {network}")];
+        words.extend(Some(attachment.clone()).filter(|a| !a.is_empty()));
+        let head = words.join(" ");
+        let mut words = vec![format!("{head}: {}", event.message)];
         for (name, value) in event.fields.iter().filter(|(_, value)| !value.is_empty()) {
             let quoted = value.contains(char::is_whitespace);
-            line += &if quoted { format!(" {name}={value:?}") } else { format!(" {name}={value}") };
+            words.push(if quoted { format!("{name}={value:?}") } else { format!("{name}={value}") });
         }
         if let Some((trace, span)) = &self.trace {
-            line += &format!(" trace_id={trace} span_id={span}");
+            words.push(format!("trace_id={trace} span_id={span}"));
         }
         // One event, one line.
-        line.replace('\n', "; ") + "\n"
+        words.join(" ").replace('\n', "; ") + "\n"
     }
 
     fn json(&self, time: &str, level: Level, event: &Fields) -> String {

@@ -88,6 +88,11 @@ pub enum Change<'a> {
         /// Its name.
         chain: &'a str,
     },
+    /// Deletes a table with all that is in it.
+    DeleteTable {
+        /// Which.
+        table: Table,
+    },
     /// Deletes a set with its elements. Refused with EBUSY when a rule looks in it.
     DeleteSet {
         /// Where.
@@ -121,6 +126,7 @@ impl fmt::Display for Change<'_> {
             }
             Change::FlushChain { table, chain } => write!(f, "flush chain {table} {chain}"),
             Change::DeleteChain { table, chain } => write!(f, "delete chain {table} {chain}"),
+            Change::DeleteTable { table } => write!(f, "delete table {table}"),
             Change::DeleteSet { table, set } => write!(f, "delete set {table} {set}"),
         }
     }

@@ -9,7 +9,7 @@ use crate::kernel::KernelError;
 pub(super) fn explain(change: Option<&Change<'_>>, error: &KernelError) -> KernelError {
     let what = change.map_or_else(|| "nft transaction".to_owned(), ToString::to_string);
     let hint = error.hint.clone().or_else(|| option(change, error.errno).map(str::to_owned));
-    KernelError { what, errno: error.errno, hint }
+    KernelError { what, hint, ..error.clone() }
 }
 
 fn option(change: Option<&Change<'_>>, errno: Errno) -> Option<&'static str> {

@@ -120,6 +120,10 @@ pub(super) fn change(change: &Change<'_>, id: u32) -> (NetfilterMessage, u16) {
         Change::DeleteChain { table, chain } => {
             (table, Message::DeleteChain(ChainMessage { attributes: chain_name(table, chain) }), 0)
         }
+        Change::DeleteTable { table } => {
+            let attributes = vec![TableAttribute::Name(table.name.to_owned())];
+            (table, Message::DeleteTable(TableMessage { attributes }), 0)
+        }
         Change::DeleteSet { table, set } => {
             (table, Message::DeleteSet(SetMessage { attributes: set_name(table, set) }), 0)
         }

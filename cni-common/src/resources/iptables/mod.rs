@@ -10,6 +10,7 @@ use std::fmt;
 
 use ipnetwork::IpNetwork;
 
+use super::ReferenceRules;
 use crate::kernel::{KernelError, Node, Outcome};
 use crate::plan::{Applied, Doomed, Drift, Owned, Resource};
 use crate::spec::{Attachment, NetworkName};
@@ -97,7 +98,8 @@ impl Resource for IptablesMasquerade {
     }
 
     fn remove(&self, node: &mut Node) -> Outcome<()> {
-        IptablesRules.sweep(node, &self.network, &Doomed::One(self.attachment.clone())).map(|_| ())
+        // In the legacy tables and in nf_tables: which of them `iptables` uses is the node's choice.
+        ReferenceRules.sweep(node, &self.network, &Doomed::One(self.attachment.clone())).map(|_| ())
     }
 }
 

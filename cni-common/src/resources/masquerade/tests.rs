@@ -4,12 +4,7 @@ use super::*;
 use crate::resources::nft_base::testing::{Guest, attachment, isolated, load, network, round_trip, run, tag};
 
 fn masquerade(name: &str, container: &str, address: &str) -> Masquerade {
-    Masquerade {
-        network: network(name),
-        tag: tag(name, container),
-        attachment: attachment(container),
-        address: address.parse().unwrap(),
-    }
+    Masquerade::new(network(name), tag(name, container), attachment(container), address.parse().unwrap())
 }
 
 const LISTED: &str = r#"table inet trestle {

@@ -5,13 +5,8 @@ const MAC: &str = "0a:58:0a:58:00:05";
 
 fn check(name: &str, container: &str) -> SpoofCheck {
     let tag = tag(name, container);
-    SpoofCheck {
-        tag,
-        network: network(name),
-        port: tag.host_ifname().unwrap(),
-        mac: MacAddr::parse("mac", MAC).unwrap(),
-        attachment: attachment(container),
-    }
+    let mac = MacAddr::parse("mac", MAC).unwrap();
+    SpoofCheck::new(tag, network(name), tag.host_ifname().unwrap(), mac, attachment(container))
 }
 
 #[test]
