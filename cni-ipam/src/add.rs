@@ -63,9 +63,12 @@ impl Add<'_> {
             ips.push(ip_config(&choice)?);
             cursors.push((cursor, choice.addr));
         }
-        // Last, so that an ADD that fails leaves the cursors where they were.
+        // Last, so that an ADD that fails leaves the cursors where they were. A cursor that stays behind
+        // costs the round robin a turn, and is no reason to refuse the pod its address.
         for (cursor, addr) in cursors {
-            cursor.write(self.store.dir(), addr)?;
+            if let Err(error) = cursor.write(self.store.dir(), addr) {
+                tracing::warn!(%error, "the round robin's cursor is not moved");
+            }
         }
         Ok(ips)
     }

@@ -7,9 +7,10 @@ use cni_common::spec::NetworkName;
 
 use crate::config::Place;
 
-/// Removed when dropped.
+/// Removed when dropped, by the process that made it.
 pub struct Scratch {
     root: PathBuf,
+    is_mine: bool,
 }
 
 impl Scratch {
@@ -18,7 +19,12 @@ impl Scratch {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let root = std::env::temp_dir().join(format!("cni-ipam-test-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
-        Scratch { root }
+        Scratch { root, is_mine: true }
+    }
+
+    /// The directory of a test that runs in another process.
+    pub fn of(root: &Path) -> Self {
+        Scratch { root: root.to_owned(), is_mine: false }
     }
 
     pub fn root(&self) -> &Path {
@@ -35,9 +41,9 @@ impl Scratch {
         self.place().dir()
     }
 
-    /// The names in it, sorted.
+    /// The names in it, sorted; none where it was not made yet.
     pub fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir()).unwrap();
+        let Ok(entries) = std::fs::read_dir(self.dir()) else { return Vec::new() };
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
@@ -46,6 +52,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.root);
+        if self.is_mine {
+            let _ = std::fs::remove_dir_all(&self.root);
+        }
     }
 }

@@ -174,10 +174,10 @@ impl Scan<'_> {
     }
 }
 
-/// The file is the one that was noted. Where time stamps have no fraction they cannot tell.
+/// The file is the one that was noted.
 fn is_same_file(known: &Record, stat: &FileStat) -> bool {
     let file = DirState::of(stat);
-    known.inode == file.inode && known.mtime == file.mtime && known.mtime != Stamp { nsec: 0, ..known.mtime }
+    known.inode == file.inode && known.mtime == file.mtime
 }
 
 fn ignore_odd(trouble: Trouble) -> Result<(), Trouble> {

@@ -1,6 +1,7 @@
 //! The network's lock: flock(2) on the file `lock`, as the reference holds it, with a bounded wait.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -8,19 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use cni_common::spec::CniError;
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 
-use super::files::LeaseDir;
+use super::files::{LeaseDir, Trouble};
 use crate::host::Host;
 
 /// The file's name, the reference's.
 pub const LOCK: &str = "lock";
 
-/// Held until dropped.
+/// Held until dropped: closing the file gives the lock back, which cannot fail.
 #[derive(Debug)]
 pub struct Lock {
-    _held: Flock<File>,
+    _held: File,
 }
 
 impl Lock {
@@ -34,11 +34,10 @@ impl Lock {
         let (file, _) = dir
             .open_file(LOCK, OFlag::O_RDONLY | OFlag::O_CREAT)
             .map_err(|trouble| trouble.error("open the lock", &path))?;
-        let fail = |errno: Errno| CniError::io(format!("cannot lock {}: {errno}", path.display()));
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => Ok(Lock { _held: held }),
-            Err((file, Errno::EWOULDBLOCK)) => wait(file, &path, host),
-            Err((_, errno)) => Err(fail(errno)),
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _held: file }),
+            Err(TryLockError::WouldBlock) => wait(file, &path, host),
+            Err(TryLockError::Error(error)) => Err(Trouble::from(error).error("lock", &path)),
         }
     }
 }
@@ -50,15 +49,13 @@ fn wait(file: File, path: &Path, host: &Host) -> Result<Lock, CniError> {
     let inode = file.metadata().map_or(0, |m| m.ino());
     let (sender, receiver) = channel();
     let waiter = move || {
-        let mut file = file;
         let result = loop {
-            match Flock::lock(file, FlockArg::LockExclusive) {
-                Ok(held) => break Ok(held),
-                Err((again, Errno::EINTR)) => file = again,
-                Err((_, errno)) => break Err(errno),
+            match file.lock() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result.map(|()| file),
             }
         };
-        // Nobody waits any more: the lock is dropped with the message.
+        // If nobody waits any more, the file is closed with the message.
         let _ = sender.send(result);
     };
     let spawned = thread::Builder::new().name("lock".into()).stack_size(64 * 1024).spawn(waiter);
@@ -71,7 +68,7 @@ fn wait(file: File, path: &Path, host: &Host) -> Result<Lock, CniError> {
     }
     match receiver.recv_timeout(host.lock_timeout) {
         Ok(Ok(held)) => Ok(Lock { _held: held }),
-        Ok(Err(errno)) => Err(CniError::io(format!("cannot lock {}: {errno}", path.display()))),
+        Ok(Err(error)) => Err(Trouble::from(error).error("lock", path)),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
             Err(timed_out(path, &holder(&host.proc, inode), host.lock_timeout))
         }
