@@ -100,10 +100,12 @@ fn attributes(prefix: &str, value: &Value, facts: &mut Vec<String>) {
     }
 }
 
-/// One fact per address. Duplicate address detection that still runs is not a difference.
+/// One fact per address. Duplicate address detection that still runs is not a difference; nor is a link-local
+/// address that the kernel makes by itself, a moment after the carrier came: the link's addr_gen_mode tells.
 fn addresses(facts: &mut Vec<String>) {
     for link in command::shell("ip -d -j addr show").json().as_array().unwrap() {
-        for address in link["addr_info"].as_array().into_iter().flatten() {
+        let not_the_kernels = |a: &&Value| !a["local"].as_str().unwrap_or_default().starts_with("fe80:");
+        for address in link["addr_info"].as_array().into_iter().flatten().filter(not_the_kernels) {
             let mut words = vec![format!(
                 "address {} {}/{}",
                 link["ifname"].as_str().unwrap(),

@@ -69,7 +69,6 @@ pub const EVERYWHERE: &[Meant] = &[
         r"^[-+] \d\d host: (link <veth\d+> inet6_addr_gen_mode|sysctl net/ipv6/conf/<veth\d+>/(addr_gen_mode|accept_ra)) ",
         "a port of a bridge has no IPv6 address of its own, so nothing to advertise and no router to accept",
     ),
-    better(r"^- \d\d host: address <veth\d+> <linklocal-mac\d+>/64 ", "the same: the port's link-local address"),
     better(
         r"^[-+] \d\d pod \w+: sysctl net/(ipv6/conf/eth\d/ndisc_notify|ipv4/conf/eth\d/arp_notify) ",
         "plugins#858: a new address is announced, so that neighbours forget the old one's MAC",
