@@ -104,7 +104,7 @@ impl Names {
         let mac = |i: &Interface| MacAddr::bytes(&i.mac).map(MacAddr);
         let in_container = |i: &&Interface| !i.sandbox.is_empty() && i.name == container.as_str();
         let container_mac = previous.iter().find(in_container).and_then(mac).unwrap_or(config.container_mac);
-        Ok(Names { host, container_mac, container })
+        Ok(Names { host, container, container_mac })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The verbs, once for all plugins, and the program around them.
 
+mod container;
 mod delegate;
 mod entry;
 mod exec;

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::kernel::{Errno, KernelError, NetNs, Node, Outcome, Side};
+use crate::kernel::{Errno, KernelError, Node, Outcome, Side};
 use crate::plan::{Doomed, Owned, OwnerTag, Plan, RolledBack};
 use crate::spec::{
     Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route,
     ValidAttachments, Verb,
 };
 
-use super::{Ipam, Plugin, log};
+use super::{Ipam, Plugin, container, log};
 
 /// Whose interface, in which network.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniRes
     let plugin = P::configure(request)?;
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
     let subject = subject(request)?;
-    let mut node = node(Some(open_container(request)?))?;
+    let mut node = container::required(request)?;
     if plugin.makes_interface() {
         refuse_conflict(&subject, &mut node)?;
     }
@@ -130,6 +130,7 @@ fn attach<P: NetworkPlugin>(
     let applied = plan.apply(node).or_else(|rolled_back| {
         if rolled_back.cause.error.errno == Errno::ENODEV && rolled_back.left.is_empty() {
             tracing::warn!(cause = %rolled_back.cause, "applied once more");
+            node.forget_links();
             return plan.apply(node);
         }
         Err(rolled_back)
@@ -151,7 +152,7 @@ fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), 
         }
     };
     let subject = subject(request)?;
-    let mut node = node(Some(open_container(request)?))?;
+    let mut node = container::required(request)?;
     if let Some(ipam) = &ipam {
         ipam.call(request, Verb::Check)?;
     }
@@ -183,7 +184,7 @@ fn of_interface(previous: &CniResult, subject: &Subject) -> Vec<IpConfig> {
 }
 
 fn del(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniError> {
-    let mut node = node(container_if_there(request)?)?;
+    let mut node = container::if_there(request)?;
     let doomed = Doomed::One(request.attachment()?.clone());
     let mut errors = sweep(&mut node, kinds, request, &doomed);
     log::step("remove");
@@ -197,7 +198,7 @@ fn gc(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniErr
         ValidAttachments::Only(list) => Doomed::AllBut(list),
         ValidAttachments::Unknown => Doomed::Dead,
     };
-    let mut errors = sweep(&mut node(None)?, kinds, request, &doomed);
+    let mut errors = sweep(&mut container::none()?, kinds, request, &doomed);
     errors.extend(ask_ipam(request, Verb::Gc, plugins).err());
     collected(errors)
 }
@@ -212,7 +213,7 @@ fn status<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(),
         let ipam = Ipam::find(name, request, plugins).map_err(unavailable)?;
         ipam.call(request, Verb::Status).map_err(unavailable)?;
     }
-    plugin.ready(&mut node(None)?)
+    plugin.ready(&mut container::none()?)
 }
 
 /// Removes, kind after kind; what fails does not keep the rest.
@@ -256,53 +257,6 @@ fn subject(request: &Request) -> Result<Subject, CniError> {
         attachment,
         netns: request.netns.clone().unwrap_or_default(),
     })
-}
-
-/// The namespace for ADD and CHECK.
-fn open_container(request: &Request) -> Result<NetNs, CniError> {
-    let path = request.netns.clone().unwrap_or_default();
-    let netns = NetNs::open(&path).map_err(|error| {
-        CniError::environment(format!(
-            "invalid CNI_NETNS \"{}\": {}; it must be a network namespace",
-            path.display(),
-            why(&error)
-        ))
-    })?;
-    refuse_own(request, netns)
-}
-
-/// The namespace for DEL, if it is still there.
-fn container_if_there(request: &Request) -> Result<Option<NetNs>, CniError> {
-    let Some(path) = &request.netns else { return Ok(None) };
-    match NetNs::open(path) {
-        Ok(netns) => refuse_own(request, netns).map(Some),
-        Err(error) => {
-            tracing::debug!(%error, "no namespace");
-            Ok(None)
-        }
-    }
-}
-
-fn refuse_own(request: &Request, netns: NetNs) -> Result<NetNs, CniError> {
-    let own = NetNs::own().map_err(|e| CniError::new(Code::KERNEL, e.to_string()))?;
-    if own.inode() == netns.inode() && !request.own_netns_allowed {
-        return Err(CniError::environment(format!(
-            "invalid CNI_NETNS \"{}\": it is the namespace that the plugin itself runs in, the node's; name the container's",
-            netns.path().display()
-        )));
-    }
-    Ok(netns)
-}
-
-fn why(error: &KernelError) -> String {
-    match &error.hint {
-        Some(hint) => hint.clone(),
-        None => error.errno.to_string(),
-    }
-}
-
-fn node(container: Option<NetNs>) -> Result<Node, CniError> {
-    Node::new(container).map_err(|e| CniError::new(Code::KERNEL, e.to_string()))
 }
 
 /// A repeated ADD is found before IPAM is asked: the undo of a later failure would free the first

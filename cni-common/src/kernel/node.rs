@@ -36,7 +36,7 @@ pub struct Node {
     host_route: Option<RouteSocket>,
     container_route: Option<RouteSocket>,
     nft: Option<NftSocket>,
-    macs: HashMap<IfName, MacAddr>,
+    host_links: HashMap<IfName, Link>,
     container_indexes: HashMap<IfName, u32>,
     seen: Seen,
 }
@@ -59,7 +59,7 @@ impl Node {
             host_route: None,
             container_route: None,
             nft: None,
-            macs: HashMap::new(),
+            host_links: HashMap::new(),
             container_indexes: HashMap::new(),
             seen: Seen::default(),
         })
@@ -130,14 +130,38 @@ impl Node {
         }
     }
 
-    /// Notes the address of a link of the node that this call made or found, for the result.
-    pub fn note_mac(&mut self, name: &IfName, mac: MacAddr) {
-        self.macs.insert(name.clone(), mac);
+    /// Notes a link of the node that this call made or found.
+    pub fn note_host_link(&mut self, name: &IfName, link: Link) {
+        self.host_links.insert(name.clone(), link);
     }
 
-    /// What [`Node::note_mac`] noted.
+    /// A link of the node as this call first saw it: for what does not change, like its index.
+    ///
+    /// # Errors
+    /// ENODEV when it is not there; else the kernel's refusal.
+    pub fn host_link(&mut self, name: &IfName) -> Outcome<Link> {
+        if let Some(link) = self.host_links.get(name) {
+            return Ok(link.clone());
+        }
+        let link = self.existing_link(Side::Host, name)?;
+        self.host_links.insert(name.clone(), link.clone());
+        Ok(link)
+    }
+
+    /// The hardware address of a link that was noted.
     pub fn noted_mac(&self, name: &IfName) -> Option<MacAddr> {
-        self.macs.get(name).copied()
+        self.host_links.get(name).and_then(|link| link.mac)
+    }
+
+    /// Forgets what was noted: it has changed.
+    pub fn forget_links(&mut self) {
+        self.host_links.clear();
+        self.container_indexes.clear();
+    }
+
+    /// Notes the index of a link of the container.
+    pub fn note_container_index(&mut self, name: &IfName, index: u32) {
+        self.container_indexes.insert(name.clone(), index);
     }
 
     /// The link of that name, which must be there.

@@ -104,13 +104,11 @@ impl Resource for Bridge {
             },
         };
         let Some(link) = existing else {
-            node.note_mac(self.name(), self.spec.mac);
+            node.host_link(self.name())?;
             return Ok(Applied::Created);
         };
         self.adopt(node, &link)?;
-        if let Some(mac) = link.mac {
-            node.note_mac(self.name(), mac);
-        }
+        node.note_host_link(self.name(), link);
         Ok(Applied::Unchanged)
     }
 

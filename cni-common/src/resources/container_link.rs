@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::kernel::rtnl::LinkChange;
+use crate::kernel::rtnl::{Link, LinkChange};
 use crate::kernel::{Errno, Node, Outcome, Side};
 use crate::plan::{Applied, Drift, Resource};
 use crate::spec::IfName;
@@ -33,10 +33,12 @@ impl Resource for ContainerLink {
         if let Some(host) = &self.host {
             // A bridge with spanning tree lets its ports listen for 30 s first; ADD does not wait for that.
             match node.route(Side::Host)?.wait_operational(host, FORWARDING_LIMIT) {
+                Ok(Link { peer: Some(index), .. }) => node.note_container_index(&self.link, index),
+                Ok(_) => {}
                 Err(error) if error.errno == Errno::ETIMEDOUT => {
                     tracing::warn!(%error, "port does not forward yet");
                 }
-                other => drop(other?),
+                Err(error) => return Err(error),
             }
         }
         Ok(Applied::Created)

@@ -53,7 +53,7 @@ impl Resource for GatewayAddress {
     }
 
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let index = node.existing_link(Side::Host, &self.link)?.index;
+        let index = node.host_link(&self.link)?.index;
         let host = node.route(Side::Host)?;
         let present = host.addresses(index)?;
         if present.iter().any(|a| a.address == self.address) {

@@ -81,7 +81,7 @@ impl BridgePort {
 
 impl Resource for BridgePort {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let bridge = node.existing_link(Side::Host, &self.bridge)?;
+        let bridge = node.host_link(&self.bridge)?;
         let change = LinkChange {
             master: Some(bridge.index),
             alias: Some(self.alias.clone()),

@@ -49,7 +49,7 @@ impl VlanGateway {
 
     /// Brings both ends to where they belong; finishes what a killed ADD began.
     fn finish(&self, node: &mut Node, link: &Link) -> Outcome<()> {
-        let bridge = node.existing_link(Side::Host, &self.bridge)?;
+        let bridge = node.host_link(&self.bridge)?;
         let port = Self::port_of(node, link)?;
         let host = node.route(Side::Host)?;
         if let Some(port) = port
@@ -99,9 +99,7 @@ impl Resource for VlanGateway {
             }
             return Err(error);
         }
-        if let Some(mac) = link.mac {
-            node.note_mac(&self.link, mac);
-        }
+        node.note_host_link(&self.link, link);
         Ok(applied)
     }
 

@@ -55,19 +55,24 @@ impl Settings {
     }
 }
 
+/// The steps of a call, with their milliseconds, and when the next one began.
+struct Steps {
+    begun: Option<Instant>,
+    done: Vec<(&'static str, f64)>,
+}
+
 thread_local! {
-    /// Milliseconds of each step of this call, and when the next one began.
-    static STEPS: RefCell<(Option<Instant>, Vec<(&'static str, f64)>)> = const { RefCell::new((None, Vec::new())) };
+    static STEPS: RefCell<Steps> = const { RefCell::new(Steps { begun: None, done: Vec::new() }) };
 }
 
 /// Says that a step of the call is over; the line at the end tells how long each took.
 pub(super) fn step(name: &'static str) {
-    STEPS.with_borrow_mut(|(begun, steps)| {
+    STEPS.with_borrow_mut(|steps| {
         let now = Instant::now();
-        if let Some(begun) = begun {
-            steps.push((name, now.duration_since(*begun).as_secs_f64() * 1000.0));
+        if let Some(begun) = steps.begun {
+            steps.done.push((name, now.duration_since(begun).as_secs_f64() * 1000.0));
         }
-        *begun = Some(now);
+        steps.begun = Some(now);
     });
 }
 
@@ -79,15 +84,15 @@ impl Log {
         // Only the program calls this, once; a second subscriber would be refused, which does no harm.
         let _ = tracing::subscriber::set_global_default(Writer::new(settings.file, settings.level, context));
         let begun = Instant::now();
-        STEPS.with_borrow_mut(|steps| *steps = (Some(begun), Vec::new()));
+        STEPS.with_borrow_mut(|steps| *steps = Steps { begun: Some(begun), done: Vec::new() });
         Log { begun }
     }
 
     /// The line of the call.
     pub(super) fn finish(&self, result: &Result<Option<CniResult>, CniError>) {
         let ms = self.begun.elapsed().as_secs_f64() * 1000.0;
-        let steps = STEPS.with_borrow(|(_, steps)| {
-            let parts: Vec<_> = steps.iter().map(|(name, ms)| format!("{name}={ms:.2}")).collect();
+        let steps = STEPS.with_borrow(|steps| {
+            let parts: Vec<_> = steps.done.iter().map(|(name, ms)| format!("{name}={ms:.2}")).collect();
             parts.join(" ")
         });
         let ms = format!("{ms:.2}");
