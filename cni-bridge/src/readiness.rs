@@ -11,7 +11,7 @@ use crate::config::{Bridge, MasqueradeBackend};
 pub(crate) fn ready(config: &Bridge, node: &mut Node) -> Result<(), CniError> {
     let unavailable = |msg: String| {
         let error = CniError::new(Code::UNAVAILABLE, msg);
-        config.suspects.iter().fold(error, |error, suspect| error.detail(suspect))
+        config.suspects.iter().fold(error, CniError::detail)
     };
     let asked = |e: cni_common::kernel::KernelError| unavailable(e.to_string());
     if let Some(link) = node.route(Side::Host).map_err(asked)?.link(&config.bridge).map_err(asked)?
