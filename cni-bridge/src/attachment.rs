@@ -32,10 +32,11 @@ impl NetworkPlugin for Bridge {
         let mut plan = Plan::default();
         self.plan_bridge(&mut plan, &addressing)?;
         self.plan_links(&mut plan, subject, &names);
+        self.plan_ipv6(&mut plan, &names, &addressing);
         if !self.container_down {
             plan.push(ContainerLink { link: names.container.clone(), host: Some(names.host.clone()) });
         }
-        self.plan_addressing(&mut plan, &names, &addressing);
+        self.plan_addresses(&mut plan, &names, &addressing);
         self.plan_rules(&mut plan, subject, &names, &addressing);
         self.plan_forwarding(&mut plan, &addressing);
         if !addressing.ips.is_empty() && !self.container_down {
@@ -178,22 +179,28 @@ impl Bridge {
         });
     }
 
-    fn plan_addressing(&self, plan: &mut Plan, names: &Names, addressing: &Addressing) {
-        let link = &names.container;
-        if addressing.ips.iter().any(|ip| ip.address.is_ipv6()) {
-            let enabled = |link: &str| (format!("net/ipv6/conf/{link}/disable_ipv6"), "0");
-            plan.push(Sysctls::required(Side::Container, vec![enabled("lo"), enabled(link.as_str())]));
-            let dad = if self.dad { "1" } else { "0" };
-            let mut settings = vec![
-                (format!("net/ipv6/conf/{link}/accept_dad"), dad),
-                (format!("net/ipv6/conf/{link}/keep_addr_on_down"), "1"),
-                (format!("net/ipv6/conf/{link}/ndisc_notify"), "1"),
-            ];
-            if self.dad {
-                settings.push((format!("net/ipv6/conf/{link}/enhanced_dad"), "1"));
-            }
-            plan.push(Sysctls::optional(Side::Container, settings));
+    /// Before the link comes up, for then the kernel makes its link-local address.
+    fn plan_ipv6(&self, plan: &mut Plan, names: &Names, addressing: &Addressing) {
+        if addressing.ips.iter().all(|ip| ip.address.is_ipv4()) {
+            return;
         }
+        let link = &names.container;
+        let enabled = |link: &str| (format!("net/ipv6/conf/{link}/disable_ipv6"), "0");
+        plan.push(Sysctls::required(Side::Container, vec![enabled("lo"), enabled(link.as_str())]));
+        let dad = if self.dad { "1" } else { "0" };
+        let mut settings = vec![
+            (format!("net/ipv6/conf/{link}/accept_dad"), dad),
+            (format!("net/ipv6/conf/{link}/keep_addr_on_down"), "1"),
+            (format!("net/ipv6/conf/{link}/ndisc_notify"), "1"),
+        ];
+        if self.dad {
+            settings.push((format!("net/ipv6/conf/{link}/enhanced_dad"), "1"));
+        }
+        plan.push(Sysctls::optional(Side::Container, settings));
+    }
+
+    fn plan_addresses(&self, plan: &mut Plan, names: &Names, addressing: &Addressing) {
+        let link = &names.container;
         for ip in &addressing.ips {
             plan.push(ContainerAddress { link: link.clone(), address: ip.address, dad: self.dad });
         }
