@@ -160,7 +160,12 @@ fn reused_address(node: &Node, v6: bool, state: &str) {
     let start = std::time::Instant::now();
     let arrived = delivered(&from_node, &socket, ip, PATIENCE);
     let after = start.elapsed();
-    assert!(arrived.is_some(), "the node's packet went to the old MAC");
+    assert!(
+        arrived.is_some(),
+        "the node's packet went elsewhere: {}; the pod: {}",
+        node.sh(&format!("ip neigh show {ip} dev cni0")).trim(),
+        second.sh("ip -o link show eth0; ip -o addr show eth0").0
+    );
     let arrived = delivered(&from_keeper, &socket, ip, PATIENCE);
     assert!(arrived.is_some(), "the neighbour's packet went to the old MAC");
     assert!(after.as_millis() < 1000, "the first packet took {after:?}");

@@ -57,9 +57,7 @@ impl Pod {
 pub fn delivered(from: &UdpSocket, to: &UdpSocket, address: &str, wait: Duration) -> Option<IpAddr> {
     let target = SocketAddr::new(address.parse().unwrap(), to.local_addr().unwrap().port());
     let token = format!("token {:?}", Instant::now());
-    if from.send_to(token.as_bytes(), target).is_err() {
-        return None;
-    }
+    from.send_to(token.as_bytes(), target).unwrap_or_else(|e| panic!("send to {address}: {e}"));
     to.set_read_timeout(Some(wait)).unwrap();
     let mut buffer = [0; 2048];
     let (length, source) = to.recv_from(&mut buffer).ok()?;
