@@ -14,6 +14,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 
 use super::nft_base::{Ensured, Layout, Set, TRIES, delete, is_race, no_agreement, owner, socket_if_any};
+use super::reference_rules;
 use crate::kernel::nft::{
     Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Table, destination_outside, family_of,
     source_in,
@@ -52,20 +53,9 @@ impl Masquerade {
     }
 }
 
-impl fmt::Display for Masquerade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "host masquerade {} outside {}", self.address.ip(), subnet(self.address))
-    }
-}
-
-impl Resource for Masquerade {
-    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let (applied, made_layout) = Parts::of(self).apply(node.nft()?, &self.tag)?;
-        self.made_layout.set(made_layout);
-        Ok(applied)
-    }
-
-    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+impl Masquerade {
+    /// How our own rules differ.
+    fn drift(&self, node: &mut Node) -> Outcome<Option<Drift>> {
         let parts = Parts::of(self);
         let nft = node.nft()?;
         if let Some(drift) = parts.with_layout(|layout| layout.drift(nft))? {
@@ -80,6 +70,30 @@ impl Resource for Masquerade {
             }
             Some(_) => None,
         })
+    }
+}
+
+impl fmt::Display for Masquerade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host masquerade {} outside {}", self.address.ip(), subnet(self.address))
+    }
+}
+
+impl Resource for Masquerade {
+    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        let (applied, made_layout) = Parts::of(self).apply(node.nft()?, &self.tag)?;
+        self.made_layout.set(made_layout);
+        Ok(applied)
+    }
+
+    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+        let drift = self.drift(node)?;
+        if drift.is_some()
+            && reference_rules::masquerades(node, &self.network, &self.attachment, self.address)?
+        {
+            return Ok(None);
+        }
+        Ok(drift)
     }
 
     fn remove(&self, node: &mut Node) -> Outcome<()> {

@@ -46,6 +46,43 @@ pub(super) fn sweep(node: &mut Node, network: &NetworkName, doomed: &Doomed) -> 
     }
 }
 
+/// Whether rules that the Go plugins made masquerade an attachment, in one of their two ways.
+///
+/// # Errors
+/// When the kernel could not be asked.
+pub(super) fn masquerades(
+    node: &mut Node,
+    network: &NetworkName,
+    attachment: &Attachment,
+    ipv4: bool,
+) -> Outcome<bool> {
+    let Some(nft) = socket_if_any(node)? else { return Ok(false) };
+    let chain = iptables_chain(network, &attachment.container_id);
+    let [four, six] = NAT;
+    let nat = if ipv4 { four } else { six };
+    let [own, iptables] = nft.chains([(MASQUERADE, MASQUERADE_CHAIN), (nat, &chain)])?;
+    let mark = masquerade_mark(network, attachment);
+    let is_its = |rule: &Rule| rule.comment.as_deref().is_some_and(|comment| comment.starts_with(&mark));
+    if own.is_some() && nft.rules(MASQUERADE, MASQUERADE_CHAIN)?.iter().any(is_its) {
+        return Ok(true);
+    }
+    Ok(iptables.is_some() && nft.rules(nat, NAT_BASE)?.iter().any(|rule| rule.leads_to(&chain)))
+}
+
+/// Whether rules that the Go plugins made check an attachment's hardware address.
+///
+/// # Errors
+/// When the kernel could not be asked.
+pub(super) fn checks_spoofing(node: &mut Node, attachment: &Attachment) -> Outcome<bool> {
+    let Some(nft) = socket_if_any(node)? else { return Ok(false) };
+    let [chain, mac] = spoof_chains(&format!("{}-{}", attachment.container_id, attachment.ifname));
+    let [has_chain, has_mac] = nft.chains([(SPOOF, &chain), (SPOOF, &mac)])?;
+    if has_chain.is_none() || has_mac.is_none() {
+        return Ok(false);
+    }
+    Ok(nft.rules(SPOOF, SPOOF_BASE)?.iter().any(|rule| rule.leads_to(&chain)))
+}
+
 fn remove(nft: &mut NftSocket, network: &NetworkName, attachment: &Attachment) -> Outcome<usize> {
     let [spoof, spoof_mac] = spoof_chains(&format!("{}-{}", attachment.container_id, attachment.ifname));
     let iptables = iptables_chain(network, &attachment.container_id);

@@ -1,10 +1,12 @@
 //! What the Go plugins leave of a pod that they made.
 
-use super::iptables::IptablesRules;
+use ipnetwork::IpNetwork;
+
+use super::iptables::{self, IptablesRules};
 use super::reference_nft;
 use crate::kernel::{Node, Outcome};
 use crate::plan::{Doomed, Owned};
-use crate::spec::NetworkName;
+use crate::spec::{Attachment, NetworkName};
 
 /// Rules of the reference, in every place where it puts them; cheap when there are none.
 #[derive(Debug)]
@@ -20,4 +22,20 @@ impl Owned for ReferenceRules {
             (reference_nft::sweep(node, network, doomed), IptablesRules.sweep(node, network, doomed));
         Ok(nftables? + iptables?)
     }
+}
+
+/// Whether the reference's rules masquerade an address of an attachment: a pod that it made is healthy.
+pub(super) fn masquerades(
+    node: &mut Node,
+    network: &NetworkName,
+    attachment: &Attachment,
+    address: IpNetwork,
+) -> Outcome<bool> {
+    Ok(reference_nft::masquerades(node, network, attachment, address.is_ipv4())?
+        || iptables::legacy_masquerades(network, attachment, address)?)
+}
+
+/// Whether the reference's rules check the hardware address of an attachment.
+pub(super) fn checks_spoofing(node: &mut Node, attachment: &Attachment) -> Outcome<bool> {
+    reference_nft::checks_spoofing(node, attachment)
 }

@@ -12,6 +12,7 @@ use std::fmt;
 use super::nft_base::{
     Ensured, Layout, Set, TRIES, delete, delete_where, is_race, no_agreement, owner, socket_if_any,
 };
+use super::reference_rules;
 use crate::kernel::nft::{
     Change, Element, Expr, Family, Hook, Key, KeyType, NftSocket, Place, Table, Verdict,
     port_and_source_not_in, port_in,
@@ -49,20 +50,9 @@ pub struct SpoofCheck {
     made_layout: Cell<bool>,
 }
 
-impl fmt::Display for SpoofCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "host spoof-check {} mac {}", self.port, self.mac)
-    }
-}
-
-impl Resource for SpoofCheck {
-    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
-        let (applied, made_layout) = self.add(node.nft()?, &layout(&exprs()))?;
-        self.made_layout.set(made_layout);
-        Ok(applied)
-    }
-
-    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+impl SpoofCheck {
+    /// How our own rules differ.
+    fn drift(&self, node: &mut Node) -> Outcome<Option<Drift>> {
         let exprs = exprs();
         let nft = node.nft()?;
         if let Some(drift) = layout(&exprs).drift(nft)? {
@@ -83,6 +73,28 @@ impl Resource for SpoofCheck {
             _ => None,
         }
         .map(Drift))
+    }
+}
+
+impl fmt::Display for SpoofCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host spoof-check {} mac {}", self.port, self.mac)
+    }
+}
+
+impl Resource for SpoofCheck {
+    fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        let (applied, made_layout) = self.add(node.nft()?, &layout(&exprs()))?;
+        self.made_layout.set(made_layout);
+        Ok(applied)
+    }
+
+    fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
+        let drift = self.drift(node)?;
+        if drift.is_some() && reference_rules::checks_spoofing(node, &self.attachment)? {
+            return Ok(None);
+        }
+        Ok(drift)
     }
 
     fn remove(&self, node: &mut Node) -> Outcome<()> {

@@ -103,6 +103,18 @@ impl Resource for IptablesMasquerade {
     }
 }
 
+/// Whether legacy iptables rules masquerade an address of an attachment.
+pub(super) fn legacy_masquerades(
+    network: &NetworkName,
+    attachment: &Attachment,
+    address: IpNetwork,
+) -> Outcome<bool> {
+    let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
+    let Some(program) = Table::legacy_in_use(family) else { return Ok(false) };
+    let chain = names::chain(network, &attachment.container_id);
+    Ok(rules::missing(&program.save()?, &chain, &[address]).is_none())
+}
+
 /// iptables rules, ours and the reference's, in the legacy tables of the kernel. Those of iptables-nft
 /// are nf_tables rules and are found there.
 #[derive(Debug)]
