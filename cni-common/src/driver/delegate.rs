@@ -55,8 +55,20 @@ impl<'a> Ipam<'a> {
             let result = (plugin.run)(request, self.plugins)?;
             return result.ok_or_else(|| self.unusable("it returned no result"));
         }
-        let answer = self.exec(request, Verb::Add)?;
-        CniResult::from_answer(&answer, request.conf.version).map_err(|e| self.unusable(&e.msg))
+        let result = self.exec(request, Verb::Add).and_then(|answer| {
+            CniResult::from_answer(&answer, request.conf.version)
+                .map_err(|e| Refusal { error: self.unusable(&e.msg), is_its_own: false })
+        });
+        result.map_err(|refusal| match refusal {
+            Refusal { error, is_its_own: true } => error,
+            // It may have leased an address before it went wrong. One that hangs is not asked again: the
+            // runtime gives up after two minutes.
+            Refusal { error, .. } if error.code == Code::TRY_AGAIN => error,
+            Refusal { error, .. } => match self.exec(request, Verb::Del) {
+                Ok(_) => error.detail("rolled back: what it may have leased was given back"),
+                Err(e) => error.detail(format!("not rolled back: giving back failed: {}", e.error)),
+            },
+        })
     }
 
     /// Any other verb.
@@ -66,27 +78,39 @@ impl<'a> Ipam<'a> {
     pub fn call(&self, request: &Request, verb: Verb) -> Result<(), CniError> {
         match self.here {
             Some(plugin) => (plugin.run)(&request.with_verb(verb), self.plugins).map(|_| ()),
-            None => self.exec(request, verb).map(|_| ()),
+            None => self.exec(request, verb).map(|_| ()).map_err(|refusal| refusal.error),
         }
     }
 
-    fn exec(&self, request: &Request, verb: Verb) -> Result<Vec<u8>, CniError> {
-        let answer = exec::run(&self.program, verb, &request.stdin)?;
+    fn exec(&self, request: &Request, verb: Verb) -> Result<Vec<u8>, Refusal> {
+        let answer = exec::run(&self.program, verb, &request.stdin)
+            .map_err(|error| Refusal { error, is_its_own: false })?;
         if answer.success {
             return Ok(answer.stdout);
         }
-        Err(CniError::from_json(&answer.stdout).unwrap_or_else(|| {
+        if let Some(error) = CniError::from_json(&answer.stdout) {
+            return Err(Refusal { error, is_its_own: true });
+        }
+        let error = {
             let error = self.unusable(&format!("{} without a CNI error", answer.ending));
             let text = String::from_utf8_lossy(&answer.stdout);
             let start: String = text.chars().take(200).collect();
             if start.trim().is_empty() { error } else { error.detail(format!("it printed: {start}")) }
-        }))
+        };
+        Err(Refusal { error, is_its_own: false })
     }
 
     fn unusable(&self, why: &str) -> CniError {
         let path = self.program.display();
         CniError::new(Code::IPAM, format!("the answer of the IPAM plugin {path} cannot be used: {why}"))
     }
+}
+
+/// Why a plugin gave no answer.
+struct Refusal {
+    error: CniError,
+    /// The plugin said so itself, after it had undone what it did.
+    is_its_own: bool,
 }
 
 fn is_this_program(found: &std::fs::Metadata) -> bool {

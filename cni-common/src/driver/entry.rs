@@ -94,12 +94,10 @@ fn finish(outcome: Result<String, (CniError, SpecVersion)>) -> ExitCode {
     if text.is_empty() {
         return code;
     }
+    // In one piece: a reader gets all of it or nothing.
+    let text = format!("{text}\n");
     let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.write_all(b"\n"))
-        .and_then(|()| stdout.flush())
-    {
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,
     }

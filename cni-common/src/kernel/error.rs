@@ -13,6 +13,8 @@ pub struct KernelError {
     pub errno: Errno,
     /// The kernel's own explanation (extended acknowledgement, linux/netlink.h `NLMSGERR_ATTR_MSG`).
     pub hint: Option<String>,
+    /// It was asked, and its answer could not be read: it may have been done.
+    pub unclear: bool,
 }
 
 /// The result of asking the kernel.
@@ -21,7 +23,7 @@ pub type Outcome<T> = Result<T, KernelError>;
 impl KernelError {
     /// An error without the kernel's explanation.
     pub fn new(what: impl Into<String>, errno: Errno) -> Self {
-        KernelError { what: what.into(), errno, hint: None }
+        KernelError { what: what.into(), errno, hint: None, unclear: false }
     }
 
     /// From an error of the standard library; one without errno counts as EIO.

@@ -214,7 +214,7 @@ impl Connection {
             match self.socket.recv(&mut self.buffer, 0) {
                 Ok(_) => break,
                 Err(e) if e.raw_os_error() == Some(Errno::EINTR as i32) => {}
-                Err(e) => return Err(KernelError::from_io("receive from kernel", &e)),
+                Err(e) => return Err(unread(KernelError::from_io("receive from kernel", &e))),
             }
         }
         let mut acks = Vec::new();
@@ -229,13 +229,18 @@ impl Connection {
                 continue;
             }
             let parsed = NetlinkMessage::<T>::deserialize(message)
-                .map_err(|e| KernelError { hint: Some(e.to_string()), ..undecodable() })?;
+                .map_err(|e| unread(KernelError { hint: Some(e.to_string()), ..undecodable() }))?;
             if let NetlinkPayload::InnerMessage(inner) = parsed.payload {
                 replies.push((header.sequence, inner));
             }
         }
         Ok((acks, torn))
     }
+}
+
+/// What was asked before may have been done.
+fn unread(error: KernelError) -> KernelError {
+    KernelError { unclear: true, ..error }
 }
 
 fn undecodable() -> KernelError {

@@ -46,7 +46,8 @@ pub trait Resource: fmt::Display {
     /// Makes it so; succeeds when it already is.
     ///
     /// # Errors
-    /// The kernel's refusal. What was half done has been undone.
+    /// The kernel's refusal. What was half done has been undone; where the kernel's answer could not be
+    /// read ([`KernelError::unclear`]) the caller must remove it.
     fn apply(&self, node: &mut Node) -> Outcome<Applied>;
 
     /// Compares it with the kernel. `Ok(None)` when it is as planned.
@@ -127,6 +128,10 @@ impl Plan {
                 Ok(Applied::Created) => created.push(resource.as_ref()),
                 Ok(Applied::Unchanged) => {}
                 Err(error) => {
+                    // Done or not: an attachment's own thing goes. What is shared may stay.
+                    if error.unclear && resource.scope() == Scope::Attachment {
+                        created.push(resource.as_ref());
+                    }
                     let cause = Failure { line: resource.to_string(), error };
                     return Err(Box::new(roll_back(&created, cause, node)));
                 }

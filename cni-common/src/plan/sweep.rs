@@ -19,6 +19,13 @@ pub enum Doomed {
 }
 
 impl Doomed {
+    /// Names of the node's links of the attachments that are listed as alive.
+    pub fn names_of_living(&self, network: &NetworkName) -> HashSet<String> {
+        let Doomed::AllBut(list) = self else { return HashSet::new() };
+        let name = |a: &Attachment| OwnerTag::new(network, a).host_ifname().map(|name| name.to_string());
+        list.iter().filter_map(name).collect()
+    }
+
     /// Whether the attachment of a tag goes. `is_alive` is asked only where no list decides.
     pub fn chooser(&self, network: &NetworkName) -> impl Fn(&OwnerTag, &dyn Fn() -> bool) -> bool + use<> {
         let tags =

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{Attachment, IfName, NetworkName};
+use crate::spec::{Attachment, IfName, MacAddr, NetworkName};
 
 /// Longest alias of a link (linux/if.h `IFALIASZ`, less the final zero).
 const MAX_ALIAS: usize = 255;
@@ -72,6 +72,29 @@ impl OwnerTag {
         Self::parse(words.next()?)
     }
 
+    /// The hardware address of the node's end: `fe` (of this node only, and never the lowest on a bridge), two
+    /// bytes of the network's hash, three of the tag. A link can be made with an address, but not with an
+    /// alias, so this says whose it is when ADD is killed in between.
+    pub fn host_mac(&self, network: &NetworkName) -> MacAddr {
+        let hash = Sha256::digest(network.as_str().as_bytes());
+        let tail = hash.iter().take(2).chain(self.0.iter().take(3));
+        let mut mac = [0xfe; 6];
+        mac.iter_mut().skip(1).zip(tail).for_each(|(to, from)| *to = *from);
+        MacAddr(mac)
+    }
+
+    /// Whether a link without an alias is the node's end of a pair whose ADD did not get far: name and
+    /// hardware address fit each other and the network.
+    pub fn is_unfinished(link: &str, mac: MacAddr, network: &NetworkName) -> bool {
+        let Some(digits) = link.strip_prefix("veth").filter(|digits| digits.len() == 11) else {
+            return false;
+        };
+        let Ok(start) = u64::from_str_radix(digits, 16) else { return false };
+        // The name begins with 44 bits of the tag.
+        let tag = OwnerTag((u128::from(start) << 84).to_be_bytes());
+        tag.host_mac(network) == mac
+    }
+
     /// The name of the node's end of the attachment's veth pair: `veth` and 11 hexadecimal digits.
     pub fn host_ifname(&self) -> Option<IfName> {
         let text = format!("veth{self}");
@@ -94,6 +117,29 @@ mod tests {
         Attachment { container_id: ContainerId::parse(id).unwrap(), ifname: IfName::parse("eth0").unwrap() }
     }
 
+    fn network(name: &str) -> NetworkName {
+        NetworkName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn an_unfinished_link_is_known_by_name_and_address() {
+        let tag = OwnerTag::new(&network("a"), &attachment("c1"));
+        let other = OwnerTag::new(&network("a"), &attachment("c2"));
+        let (name, mac) = (tag.host_ifname().unwrap(), tag.host_mac(&network("a")));
+        assert_eq!(mac.0[0], 0xfe);
+        assert!(OwnerTag::is_unfinished(name.as_str(), mac, &network("a")));
+        for (name, mac, of) in [
+            (name.as_str(), mac, "b"),
+            (name.as_str(), other.host_mac(&network("a")), "a"),
+            (other.host_ifname().unwrap().as_str(), mac, "a"),
+            ("veth12345678", mac, "a"),
+            ("veth+1234567890", mac, "a"),
+            ("eth0", mac, "a"),
+        ] {
+            assert!(!OwnerTag::is_unfinished(name, mac, &network(of)), "{name} {mac} {of}");
+        }
+    }
+
     #[test]
     fn an_alias_tells_network_and_tag_back_whatever_the_length_of_the_names() {
         let other = NetworkName::parse("other").unwrap();
@@ -111,7 +157,6 @@ mod tests {
 
     #[test]
     fn tags_do_not_run_names_together() {
-        let network = |n: &str| NetworkName::parse(n).unwrap();
         assert_ne!(
             OwnerTag::new(&network("ab"), &attachment("c")),
             OwnerTag::new(&network("a"), &attachment("bc"))
