@@ -1,6 +1,6 @@
 # Every target calls one script in scripts/, which installs what it needs and says so.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-vm lint doc install uninstall clean
+.PHONY: help build demo test test-vm lint reference doc install uninstall clean
 
 help: ## this list
 	@scripts/help $(MAKEFILE_LIST)
@@ -15,6 +15,8 @@ test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (half an 
 	@tests/vm/suite.sh full
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
+reference: ## the reference plugins and cnitool in .cache/reference, to compare with
+	@scripts/deps reference
 doc: ## the crates' documentation in target/
 	@scripts/doc
 install: ## the plugins into $(DESTDIR)$(PREFIX), /opt/cni/bin if unset; what was there is kept

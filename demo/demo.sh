@@ -38,5 +38,6 @@ if [ "$before" != "$after" ]; then
 	die "this machine's own network is not as it was (lines above)"
 fi
 say "This machine's own links, addresses, routes, rules, sysctls and files: ${green}as before${plain}."
+[ $rc -ne 130 ] || { say "Interrupted."; exit 130; }
 [ $rc -eq 0 ] || die "the demo did not go as it should (exit code $rc)"
 say "${bold}Done${plain} in $((SECONDS - start)) s."
