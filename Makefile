@@ -1,6 +1,6 @@
 # Every target calls one script in scripts/, which installs what it needs and says so.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-vm lint reference doc install uninstall clean
+.PHONY: help build demo test bench sweep test-vm lint reference doc install uninstall clean
 
 help: ## this list
 	@scripts/help $(MAKEFILE_LIST)
@@ -10,9 +10,13 @@ build: ## the static plugins in bin/
 demo: ## two pods, dual stack, masqueraded, broken, found, mended, gone: under 2 minutes
 	@demo/demo.sh
 test: ## unit, integration and side-by-side tests, and a part of test-vm
-	@scripts/test
+	@scripts/test $(ARGS)
+bench: ## speed beside the reference: table, pictures, docs/benchmarks (8 minutes)
+	@scripts/bench $(ARGS)
+sweep: ## killed and failed at every system call: nothing may be left
+	@scripts/sweep $(ARGS)
 test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (half an hour)
-	@tests/vm/suite.sh full
+	@tests/vm/suite.sh full $(ARGS)
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
 reference: ## the reference plugins and cnitool in .cache/reference, to compare with
