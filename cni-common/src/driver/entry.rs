@@ -30,6 +30,8 @@ impl std::fmt::Debug for Plugin {
 /// Runs the plugin whose name the program was started by. `plugins` are all that this program carries.
 pub fn main(plugins: &'static [Plugin], commit: &str) -> ExitCode {
     report_panics();
+    // The standard library's maps want random bytes from the kernel, and panic without. Now nothing is made yet.
+    let _ = std::hash::RandomState::new();
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     let name = std::path::Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
