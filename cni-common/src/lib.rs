@@ -10,6 +10,7 @@
 
 pub mod driver;
 pub mod kernel;
+pub mod mutation;
 pub mod plan;
 pub mod resources;
 pub mod spec;

@@ -156,6 +156,8 @@ fn usage(name: &str) -> String {
   CNI_IFNAME       the interface in it (ADD, CHECK, DEL)
   CNI_ARGS         KEY=VALUE;KEY=VALUE, optional
   CNI_PATH         folders with plugins, ':' between them
+  CNI_LOCK_TIMEOUT, CNI_PLUGIN_TIMEOUT
+                   seconds to wait for the lock of a network (30), for another plugin (90)
   CNI_LOG_FILE     write a log there; CNI_LOG_LEVEL: error, warn, info, debug
 The network configuration (JSON) is on stdin; the result or the error (JSON) comes on stdout.
 

@@ -15,6 +15,8 @@ use crate::spec::{CniError, Code, Verb};
 
 /// kubelet gives up on a sandbox after two minutes; an error must come before that.
 const TIME_LIMIT: Duration = Duration::from_secs(90);
+/// Another limit, in seconds.
+const TIME_LIMIT_VARIABLE: &str = "CNI_PLUGIN_TIMEOUT";
 /// More output than this is no answer.
 const OUTPUT_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -37,7 +39,8 @@ pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Answer, Cn
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| failed("start", &e))?;
-    let outcome = converse(&mut child, stdin);
+    let limit = time_limit();
+    let outcome = converse(&mut child, stdin, limit);
     if outcome.is_err() {
         let _ = child.kill();
     }
@@ -45,10 +48,11 @@ pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Answer, Cn
     match outcome {
         Ok(stdout) => Ok(Answer { success: status.success(), stdout, ending: status.to_string() }),
         Err(Stop::TooLong) => Err(CniError::try_again(format!(
-            "the IPAM plugin {} did not finish {} within {} s and was killed",
+            "the IPAM plugin {} did not finish {} within {} s and was killed; see what it waits for, or set \
+             {TIME_LIMIT_VARIABLE} to more seconds",
             program.display(),
             verb.as_str(),
-            TIME_LIMIT.as_secs()
+            limit.as_secs_f64()
         ))),
         Err(Stop::TooMuch) => Err(CniError::new(
             Code::IPAM,
@@ -59,6 +63,18 @@ pub(super) fn run(program: &Path, verb: Verb, stdin: &[u8]) -> Result<Answer, Cn
         )),
         Err(Stop::Errno(errno)) => Err(failed("talk to", &errno)),
     }
+}
+
+/// A value that is no number of seconds is logged, and changes nothing.
+fn time_limit() -> Duration {
+    let Some(text) = std::env::var_os(TIME_LIMIT_VARIABLE).filter(|text| !text.is_empty()) else {
+        return TIME_LIMIT;
+    };
+    let seconds = text.to_str().and_then(|text| text.trim().parse().ok());
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_else(|| {
+        tracing::warn!(value = ?text, "{TIME_LIMIT_VARIABLE} is not a number of seconds; using 90");
+        TIME_LIMIT
+    })
 }
 
 enum Stop {
@@ -75,8 +91,8 @@ impl From<Errno> for Stop {
 
 /// Feeds stdin and collects stdout until the process has ended and its output is read. A grandchild that
 /// keeps the pipe open is not waited for.
-fn converse(child: &mut Child, mut input: &[u8]) -> Result<Vec<u8>, Stop> {
-    let deadline = Instant::now() + TIME_LIMIT;
+fn converse(child: &mut Child, mut input: &[u8], limit: Duration) -> Result<Vec<u8>, Stop> {
+    let start = Instant::now();
     let ended = process::descriptor(child.id().cast_signed())?;
     let mut stdin = child.stdin.take();
     let Some(mut stdout) = child.stdout.take() else { return Err(Errno::EBADF.into()) };
@@ -97,7 +113,7 @@ fn converse(child: &mut Child, mut input: &[u8]) -> Result<Vec<u8>, Stop> {
         if let Some(stdin) = &stdin {
             fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = limit.saturating_sub(start.elapsed());
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Ok(0) => return Err(Stop::TooLong),
             Ok(_) | Err(Errno::EINTR) => {}

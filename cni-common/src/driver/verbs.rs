@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kernel::{Errno, KernelError, Node, Outcome, Side};
+use crate::mutation;
 use crate::plan::{Doomed, Owned, OwnerTag, Plan, RolledBack};
 use crate::spec::{
     Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route,
@@ -235,6 +236,9 @@ fn sweep(node: &mut Node, kinds: &Kinds, request: &Request, doomed: &Doomed) -> 
 fn ask_ipam(request: &Request, verb: Verb, plugins: &[Plugin]) -> Result<(), CniError> {
     let name = request.conf.json.get("ipam").and_then(|ipam| ipam.get("type")).and_then(|name| name.as_str());
     match name.filter(|name| !name.is_empty()) {
+    if mutation::is_broken("sweep") {
+        return errors;
+    }
         Some(name) => Ipam::find(name, request, plugins)?.call(request, verb),
         None => Ok(()),
     }

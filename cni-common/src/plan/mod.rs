@@ -9,6 +9,7 @@ mod tag;
 use std::fmt;
 
 use crate::kernel::{KernelError, Node, Outcome};
+use crate::mutation;
 
 pub use sweep::{Doomed, Owned};
 pub use tag::{OwnerTag, network_hash, short_name};
@@ -161,6 +162,9 @@ impl Plan {
 fn roll_back(created: &[&dyn Resource], cause: Failure, node: &mut Node) -> RolledBack {
     let mut undone = Vec::new();
     let mut left = Vec::new();
+    if mutation::is_broken("rollback") {
+        return RolledBack { cause, undone, left };
+    }
     for resource in created.iter().rev() {
         let line = resource.to_string();
         tracing::debug!(line, "roll back");
