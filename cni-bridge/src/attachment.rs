@@ -16,7 +16,6 @@ use crate::{gateways, readiness};
 impl NetworkPlugin for Bridge {
     fn configure(request: &Request) -> Result<Self, CniError> {
         let config = Bridge::read(request)?;
-        config.suspects.iter().for_each(|suspect| tracing::warn!("{suspect}"));
         // The name of a VLAN's gateway must fit, and that is known now.
         config.vlan_gateway()?;
         Ok(config)
@@ -41,7 +40,8 @@ impl NetworkPlugin for Bridge {
         self.plan_forwarding(&mut plan, &addressing);
         if !addressing.ips.is_empty() && !self.container_down {
             let addresses = addressing.ips.iter().map(|ip| ip.address.ip()).collect();
-            plan.push(Announcement { link: names.container, mac: names.container_mac, addresses });
+            let mac = names.container_mac.unwrap_or(self.container_mac);
+            plan.push(Announcement { link: names.container, mac, addresses });
         }
         Ok(plan)
     }
@@ -71,6 +71,10 @@ impl NetworkPlugin for Bridge {
         CniResult { interfaces, ips, routes: addressing.routes, dns }
     }
 
+    fn suspects(&self) -> &[String] {
+        &self.suspects
+    }
+
     fn ready(&self, node: &mut Node) -> Result<(), CniError> {
         readiness::ready(self, node)
     }
@@ -80,7 +84,8 @@ impl NetworkPlugin for Bridge {
 struct Names {
     host: IfName,
     container: IfName,
-    container_mac: MacAddr,
+    /// Not known where the previous result does not tell it.
+    container_mac: Option<MacAddr>,
 }
 
 impl Names {
@@ -104,7 +109,10 @@ impl Names {
         };
         let mac = |i: &Interface| MacAddr::bytes(&i.mac).map(MacAddr);
         let in_container = |i: &&Interface| !i.sandbox.is_empty() && i.name == container.as_str();
-        let container_mac = previous.iter().find(in_container).and_then(mac).unwrap_or(config.container_mac);
+        let container_mac = match previous.is_empty() {
+            true => Some(config.container_mac),
+            false => previous.iter().find(in_container).and_then(mac),
+        };
         Ok(Names { host, container, container_mac })
     }
 }
@@ -134,16 +142,14 @@ impl Bridge {
     fn plan_bridge(&self, plan: &mut Plan, addressing: &Addressing) -> Result<(), CniError> {
         let told =
             addressing.interfaces.iter().find(|i| i.sandbox.is_empty() && i.name == self.bridge.as_str());
-        plan.push(BridgeLink {
-            spec: BridgeSpec {
-                name: self.bridge.clone(),
-                mac: self.bridge_mac,
-                mtu: self.mtu,
-                vlan_filtering: self.vlans.filtering,
-            },
-            promiscuous: self.promiscuous,
-            expected_mac: told.and_then(|i| MacAddr::bytes(&i.mac)).map(MacAddr),
-        });
+        let spec = BridgeSpec {
+            name: self.bridge.clone(),
+            mac: self.bridge_mac,
+            mtu: self.mtu,
+            vlan_filtering: self.vlans.filtering,
+        };
+        let told_mac = told.and_then(|i| MacAddr::bytes(&i.mac)).map(MacAddr);
+        plan.push(BridgeLink::new(spec, self.promiscuous, told_mac));
         if !self.is_gateway || addressing.ips.is_empty() {
             return Ok(());
         }
@@ -165,7 +171,7 @@ impl Bridge {
             host: names.host.clone(),
             host_mac: Some(subject.tag.host_mac(&subject.network)),
             container: names.container.clone(),
-            container_mac: Some(names.container_mac),
+            container_mac: names.container_mac,
             mtu: self.mtu,
         });
         plan.push(BridgePort {
@@ -214,9 +220,8 @@ impl Bridge {
 
     fn plan_rules(&self, plan: &mut Plan, subject: &Subject, names: &Names, addressing: &Addressing) {
         let Subject { network, attachment, tag, .. } = subject;
-        if self.mac_spoof_check {
-            let (port, mac) = (names.host.clone(), names.container_mac);
-            plan.push(SpoofCheck::new(*tag, network.clone(), port, mac, attachment.clone()));
+        if let (true, Some(mac)) = (self.mac_spoof_check, names.container_mac) {
+            plan.push(SpoofCheck::new(*tag, network.clone(), names.host.clone(), mac, attachment.clone()));
         }
         let addresses = addressing.ips.iter().map(|ip| ip.address);
         let (network, attachment) = (network.clone(), attachment.clone());

@@ -1,6 +1,7 @@
 //! A valid configuration. Everything that ADD would reject is rejected here, for every verb.
 
 use cni_common::kernel::rtnl::PortVlan;
+use cni_common::resources::Bridge as BridgeLink;
 use cni_common::spec::json::UnknownKey;
 use cni_common::spec::{CniArgs, CniError, Code, Dns, IfName, MacAddr, Request};
 
@@ -95,12 +96,14 @@ impl Bridge {
         let args = CniArgs::parse(&request.args, &["MAC", "IP", "GATEWAY"])?;
         let ipam = Some(keys.ipam.plugin.clone()).filter(|name| !name.is_empty());
         refuse_contradictions(&keys, ipam.as_deref())?;
-        let [bridge_mac, random_mac] = random_macs()?;
         let masquerade = masquerade(&keys)?;
         Ok(Bridge {
             bridge: IfName::from_key("bridge", keys.bridge.as_deref().unwrap_or(DEFAULT_BRIDGE))?,
-            bridge_mac,
-            container_mac: chosen_mac(&keys, &args)?.unwrap_or(random_mac),
+            bridge_mac: BridgeLink::mac(random_bytes()?),
+            container_mac: match chosen_mac(&keys, &args)? {
+                Some(mac) => mac,
+                None => MacAddr::local(random_bytes()?),
+            },
             is_gateway: keys.is_gateway || keys.is_default_gateway,
             is_default_gateway: keys.is_default_gateway,
             force_address: keys.force_address,
@@ -230,17 +233,11 @@ fn chosen_mac(keys: &Keys, args: &CniArgs) -> Result<Option<MacAddr>, CniError> 
     chosen.map(|(key, text)| MacAddr::parse(key, text)).transpose()
 }
 
-fn random_macs() -> Result<[MacAddr; 2], CniError> {
-    let mut bytes = [0; 12];
+fn random_bytes() -> Result<[u8; 6], CniError> {
+    let mut bytes = [0; 6];
     getrandom::fill(&mut bytes)
         .map_err(|e| CniError::new(Code::KERNEL, format!("cannot get random bytes from the kernel: {e}")))?;
-    let mut chunks = bytes.chunks_exact(6).map(|chunk| {
-        let mut mac = [0; 6];
-        mac.copy_from_slice(chunk);
-        MacAddr::local(mac)
-    });
-    let mut next = || chunks.next().unwrap_or(MacAddr([2, 0, 0, 0, 0, 1]));
-    Ok([next(), next()])
+    Ok(bytes)
 }
 
 /// Unknown keys are accepted, as in the reference; those close to a known one are told.

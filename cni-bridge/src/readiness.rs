@@ -9,10 +9,7 @@ use crate::config::{Bridge, MasqueradeBackend};
 /// # Errors
 /// Code 50, with the reason and the remedy.
 pub(crate) fn ready(config: &Bridge, node: &mut Node) -> Result<(), CniError> {
-    let unavailable = |msg: String| {
-        let error = CniError::new(Code::UNAVAILABLE, msg);
-        config.suspects.iter().fold(error, CniError::detail)
-    };
+    let unavailable = |msg: String| CniError::new(Code::UNAVAILABLE, msg);
     let asked = |e: cni_common::kernel::KernelError| unavailable(e.to_string());
     if let Some(link) = node.route(Side::Host).map_err(asked)?.link(&config.bridge).map_err(asked)?
         && link.kind != "bridge"

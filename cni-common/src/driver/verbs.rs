@@ -63,6 +63,12 @@ pub trait NetworkPlugin: Sized {
         true
     }
 
+    /// Keys of the configuration that look like slips of the pen, one sentence each: told in the log, and in
+    /// the details of STATUS.
+    fn suspects(&self) -> &[String] {
+        &[]
+    }
+
     /// Asks the kernel what an ADD would need, changing nothing.
     ///
     /// # Errors
@@ -93,7 +99,7 @@ pub fn run<P: NetworkPlugin>(
 }
 
 fn add<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<CniResult, CniError> {
-    let plugin = P::configure(request)?;
+    let plugin = configure::<P>(request)?;
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
     let subject = subject(request)?;
     let mut node = container::required(request)?;
@@ -142,7 +148,7 @@ fn attach<P: NetworkPlugin>(
 }
 
 fn check<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(), CniError> {
-    let plugin = P::configure(request)?;
+    let plugin = configure::<P>(request)?;
     let ipam = plugin.ipam().map(|name| Ipam::find(name, request, plugins)).transpose()?;
     let previous = match request.conf.prev_result()? {
         Some(previous) => previous,
@@ -209,17 +215,30 @@ fn status<P: NetworkPlugin>(request: &Request, plugins: &[Plugin]) -> Result<(),
         Code::UNAVAILABLE | Code::LIMITED => error,
         _ => CniError { code: Code::UNAVAILABLE, ..error },
     };
-    let plugin = P::configure(request).map_err(unavailable)?;
-    if let Some(name) = plugin.ipam() {
-        let ipam = Ipam::find(name, request, plugins).map_err(unavailable)?;
-        ipam.call(request, Verb::Status).map_err(unavailable)?;
-    }
-    plugin.ready(&mut container::none()?)
+    let plugin = configure::<P>(request).map_err(unavailable)?;
+    let asked = match plugin.ipam() {
+        Some(name) => Ipam::find(name, request, plugins)
+            .and_then(|ipam| ipam.call(request, Verb::Status))
+            .map_err(unavailable),
+        None => Ok(()),
+    };
+    let outcome = asked.and_then(|()| plugin.ready(&mut container::none()?));
+    outcome.map_err(|error| plugin.suspects().iter().fold(error, CniError::detail))
+}
+
+/// The plugin's configuration, with a warning for every key that looks wrong.
+fn configure<P: NetworkPlugin>(request: &Request) -> Result<P, CniError> {
+    let plugin = P::configure(request)?;
+    plugin.suspects().iter().for_each(|suspect| tracing::warn!("{suspect}"));
+    Ok(plugin)
 }
 
 /// Removes, kind after kind; what fails does not keep the rest.
 fn sweep(node: &mut Node, kinds: &Kinds, request: &Request, doomed: &Doomed) -> Vec<CniError> {
     let mut errors = Vec::new();
+    if mutation::is_broken("sweep") {
+        return errors;
+    }
     for kind in kinds {
         match kind.sweep(node, &request.conf.name, doomed) {
             Ok(0) => {}
@@ -236,9 +255,6 @@ fn sweep(node: &mut Node, kinds: &Kinds, request: &Request, doomed: &Doomed) -> 
 fn ask_ipam(request: &Request, verb: Verb, plugins: &[Plugin]) -> Result<(), CniError> {
     let name = request.conf.json.get("ipam").and_then(|ipam| ipam.get("type")).and_then(|name| name.as_str());
     match name.filter(|name| !name.is_empty()) {
-    if mutation::is_broken("sweep") {
-        return errors;
-    }
         Some(name) => Ipam::find(name, request, plugins)?.call(request, verb),
         None => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Network namespaces.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,18 @@ use super::{KernelError, Outcome};
 
 /// linux/magic.h `NSFS_MAGIC`; a bind mount of a namespace has it too.
 const NSFS_MAGIC: i64 = 0x6e73_6673;
+
+nix::ioctl_none_bad!(
+    /// ioctl_nsfs(2)
+    ns_get_nstype,
+    0xb703
+);
+
+/// Which kind of namespace: the flag by which clone(2) makes one.
+fn kind(file: &File) -> Result<i32, Errno> {
+    // SAFETY: this request takes no argument and returns an integer; the descriptor is open.
+    unsafe { ns_get_nstype(file.as_raw_fd()) }
+}
 
 /// An open network namespace.
 #[derive(Debug)]
@@ -42,6 +54,10 @@ impl NetNs {
                 ..KernelError::new(what(), Errno::EINVAL)
             });
         }
+        if kind(&file).map_err(|errno| KernelError::new(what(), errno))? != CloneFlags::CLONE_NEWNET.bits() {
+            let hint = Some("a namespace, but not of the network".into());
+            return Err(KernelError { hint, ..KernelError::new(what(), Errno::EINVAL) });
+        }
         let inode = file.metadata().map_err(|e| KernelError::from_io(what(), &e))?.ino();
         Ok(NetNs { file, path: path.to_owned(), inode })
     }
@@ -59,7 +75,8 @@ impl NetNs {
     /// # Errors
     /// EMFILE when there are no descriptors left.
     pub fn try_clone(&self) -> Outcome<Self> {
-        let file = self.file.try_clone().map_err(|e| KernelError::from_io("duplicate netns descriptor", &e))?;
+        let file =
+            self.file.try_clone().map_err(|e| KernelError::from_io("duplicate netns descriptor", &e))?;
         Ok(NetNs { file, path: self.path.clone(), inode: self.inode })
     }
 

@@ -72,6 +72,11 @@ impl OwnerTag {
         Self::parse(words.next()?)
     }
 
+    /// Whether an alias is of this kind, of whatever network.
+    pub fn is_alias(alias: &str) -> bool {
+        alias.split(' ').next() == Some(ALIAS_PREFIX)
+    }
+
     /// The hardware address of the node's end: `fe` (of this node only, and never the lowest on a bridge), two
     /// bytes of the network's hash, three of the tag. A link can be made with an address, but not with an
     /// alias, so this says whose it is when ADD is killed in between.

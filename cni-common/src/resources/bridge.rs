@@ -1,5 +1,6 @@
 //! The bridge.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use crate::kernel::rtnl::{BridgeSpec, Link, LinkChange};
@@ -16,7 +17,39 @@ pub struct Bridge {
     /// Promiscuous.
     pub promiscuous: bool,
     /// The address that the previous result told, for CHECK.
-    pub expected_mac: Option<MacAddr>,
+    told_mac: Option<MacAddr>,
+    /// What this call changed about a bridge that was there, for rollback.
+    changed: RefCell<Option<Before>>,
+}
+
+/// An adopted bridge before it was adopted.
+#[derive(Clone, Debug)]
+struct Before {
+    up: bool,
+    promiscuous: bool,
+    accept_ra: Option<String>,
+}
+
+/// What the hardware address of a bridge of ours begins with: locally administered, so not a vendor's.
+/// Such a bridge was made with its address and keeps it.
+const OUR_MACS: [u8; 2] = [0x0a, 0xb1];
+
+impl Bridge {
+    /// A bridge; `told_mac` is its address in the previous result. Only one of ours is sure to have kept it:
+    /// the reference's takes the lowest of its ports' until somebody gives it an address.
+    pub fn new(spec: BridgeSpec, promiscuous: bool, told_mac: Option<MacAddr>) -> Self {
+        Bridge { spec, promiscuous, told_mac, changed: RefCell::default() }
+    }
+
+    /// An address for a bridge of ours, out of random bytes.
+    pub fn mac(mut random: [u8; 6]) -> MacAddr {
+        random.iter_mut().zip(OUR_MACS).for_each(|(byte, ours)| *byte = ours);
+        MacAddr(random)
+    }
+}
+
+fn is_fixed(mac: MacAddr) -> bool {
+    mac.0.starts_with(&OUR_MACS)
 }
 
 impl fmt::Display for Bridge {
@@ -25,7 +58,7 @@ impl fmt::Display for Bridge {
             f,
             "host link add {} type bridge mac {}",
             self.spec.name,
-            self.expected_mac.unwrap_or(self.spec.mac)
+            self.told_mac.unwrap_or(self.spec.mac)
         )?;
         if let Some(mtu) = self.spec.mtu {
             write!(f, " mtu {mtu}")?;
@@ -67,26 +100,60 @@ impl Bridge {
             let change = LinkChange { promiscuous: Some(true), ..LinkChange::default() };
             node.route(Side::Host)?.change_link(self.name(), &change)?;
         }
-        // Routes of a bridge are ours to set, not a router's. Where there is no IPv6 there is nothing to set.
-        let _ = sysctl::set(&format!("net/ipv6/conf/{}/accept_ra", self.name()), "0");
+        self.refuse_routers();
         Ok(Some(()))
     }
 
-    /// Brings one that is there up to what ADD needs.
-    fn adopt(&self, node: &mut Node, link: &Link) -> Outcome<()> {
+    /// Brings one that is there up to what ADD needs; tells whether it changed anything.
+    fn adopt(&self, node: &mut Node, link: &Link) -> Outcome<Applied> {
         if link.kind != "bridge" {
             return Err(self.not_a_bridge(link));
         }
         let promiscuous = self.promiscuous && !link.promiscuous;
-        if !link.up || promiscuous {
-            let change = LinkChange {
-                up: (!link.up).then_some(true),
-                promiscuous: promiscuous.then_some(true),
-                ..LinkChange::default()
-            };
-            node.route(Side::Host)?.change_link(self.name(), &change)?;
+        // Setting the address that it has fixes it: else it would follow the lowest of its ports.
+        let mac = link.mac.filter(|mac| !is_fixed(*mac));
+        if link.up && !promiscuous && mac.is_none() {
+            return Ok(Applied::Unchanged);
         }
-        Ok(())
+        let mut before = Before { up: link.up, promiscuous: link.promiscuous, accept_ra: None };
+        let change = LinkChange {
+            up: (!link.up).then_some(true),
+            promiscuous: promiscuous.then_some(true),
+            mac,
+            ..LinkChange::default()
+        };
+        node.route(Side::Host)?.change_link(self.name(), &change)?;
+        if mac.is_some() {
+            before.accept_ra = self.refuse_routers();
+        }
+        self.changed.replace(Some(before));
+        Ok(Applied::Created)
+    }
+
+    /// Routes by a bridge are ours to set, not those of a router that a pod plays (CVE-2020-10749); gives
+    /// the setting it had. Where there is no IPv6 there is nothing to set.
+    fn refuse_routers(&self) -> Option<String> {
+        sysctl::set(&self.accept_ra(), "0").ok().flatten()
+    }
+
+    fn accept_ra(&self) -> String {
+        format!("net/ipv6/conf/{}/accept_ra", self.name())
+    }
+
+    /// Gives an adopted bridge back as it was.
+    fn give_back(&self, node: &mut Node, before: &Before) -> Outcome<()> {
+        if let Some(value) = &before.accept_ra {
+            sysctl::set(&self.accept_ra(), value)?;
+        }
+        let change = LinkChange {
+            up: (!before.up).then_some(false),
+            promiscuous: (self.promiscuous && !before.promiscuous).then_some(false),
+            ..LinkChange::default()
+        };
+        if change == LinkChange::default() {
+            return Ok(());
+        }
+        node.route(Side::Host)?.change_link(self.name(), &change)
     }
 }
 
@@ -107,9 +174,9 @@ impl Resource for Bridge {
             node.host_link(self.name())?;
             return Ok(Applied::Created);
         };
-        self.adopt(node, &link)?;
+        let applied = self.adopt(node, &link)?;
         node.note_host_link(self.name(), link);
-        Ok(Applied::Unchanged)
+        Ok(applied)
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -120,7 +187,7 @@ impl Resource for Bridge {
             Some("it is not a bridge".to_owned())
         } else if !link.up {
             Some("it is down".to_owned())
-        } else if let (Some(expected), Some(mac)) = (self.expected_mac, link.mac)
+        } else if let (Some(expected), Some(mac)) = (self.told_mac.filter(|mac| is_fixed(*mac)), link.mac)
             && expected != mac
         {
             Some(format!("its mac is {mac}"))
@@ -134,12 +201,15 @@ impl Resource for Bridge {
         Ok(drift.map(Drift))
     }
 
-    /// Only for rollback of an ADD that made it, and only while nobody else has come to use it.
+    /// Only for rollback of an ADD that made or changed it, and only while nobody else has come to use it.
     fn remove(&self, node: &mut Node) -> Outcome<()> {
         let host = node.route(Side::Host)?;
         let Some(link) = host.link(self.name())? else { return Ok(()) };
         if host.ports(link.index)? > 0 {
             return Ok(());
+        }
+        if let Some(before) = self.changed.take() {
+            return self.give_back(node, &before);
         }
         host.delete_link(self.name()).map(|_| ())
     }

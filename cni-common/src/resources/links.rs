@@ -16,10 +16,19 @@ impl Links {
         {
             return Ok(1);
         }
-        if node.container().is_none() {
+        if node.container().is_none() || Self::is_anothers(node, &attachment.ifname)? {
             return Ok(0);
         }
         Ok(usize::from(node.route(Side::Container)?.delete_link(&attachment.ifname)?))
+    }
+
+    /// Whether the container's link is of another attachment of ours: the namespace's path may by now lead to
+    /// another pod's.
+    fn is_anothers(node: &mut Node, name: &IfName) -> Outcome<bool> {
+        let Some(link) = node.route(Side::Container)?.link(name)? else { return Ok(false) };
+        let Some(peer) = link.peer else { return Ok(false) };
+        let peer = node.route(Side::Host)?.link_by_index(peer)?;
+        Ok(peer.is_some_and(|peer| peer.peer == Some(link.index) && OwnerTag::is_alias(&peer.alias)))
     }
 
     /// GC: ours by their alias; one whose ADD was killed before it had an alias by name and address.

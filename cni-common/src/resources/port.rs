@@ -89,7 +89,14 @@ impl Resource for BridgePort {
             ..LinkChange::up()
         };
         let host = node.route(Side::Host)?;
-        host.change_link(&self.link, &change).map_err(|e| self.refused(e))?;
+        let changed = match host.change_link(&self.link, &change) {
+            // The link has no IPv6 at all: by the kernel's boot options, or for its MTU.
+            Err(error) if error.errno == Errno::EAFNOSUPPORT => {
+                host.change_link(&self.link, &LinkChange { no_ipv6_address: false, ..change })
+            }
+            changed => changed,
+        };
+        changed.map_err(|e| self.refused(e))?;
         if self.hairpin || self.isolated {
             host.change_port(&self.link, self.hairpin, self.isolated)?;
         }
