@@ -78,7 +78,9 @@ pub fn addresses(result: &Value) -> Vec<String> {
 /// The name of the host's end of the pair in a result.
 pub fn host_link(result: &Value) -> String {
     let links = result["interfaces"].as_array().unwrap();
-    let link = links.iter().find(|l| l["sandbox"].as_str().unwrap_or("").is_empty() && l["name"].as_str().unwrap().starts_with("veth"));
+    let link = links.iter().find(|l| {
+        l["sandbox"].as_str().unwrap_or("").is_empty() && l["name"].as_str().unwrap().starts_with("veth")
+    });
     link.unwrap_or_else(|| panic!("no host link in {result}"))["name"].as_str().unwrap().to_owned()
 }
 

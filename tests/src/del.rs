@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::confs::{addresses, dual, host_link, layer2, masquerade, merged, plain};
-use crate::harness::{Call, Node, Plugin, Pod, Side, Snapshot, Test, WORK_DIR, leases, on_node, with_previous};
+use crate::harness::{
+    Call, Node, Plugin, Pod, Side, Snapshot, Test, WORK_DIR, leases, on_node, with_previous,
+};
 
 /// What was done to the node or to the call before DEL.
 struct Condition {
@@ -33,24 +35,43 @@ fn conditions() -> Vec<Condition> {
         row("with_result", nothing, as_runtime),
         row("without_result", nothing, without_result),
         row("plugins_810_netns_empty", nothing, |p, c, r, pod| as_runtime(p, c, r, pod).env("CNI_NETNS", "")),
-        row("netns_empty_without_result", nothing, |p, c, r, pod| without_result(p, c, r, pod).env("CNI_NETNS", "")),
+        row("netns_empty_without_result", nothing, |p, c, r, pod| {
+            without_result(p, c, r, pod).env("CNI_NETNS", "")
+        }),
         row("netns_unset", nothing, |p, c, r, pod| without_result(p, c, r, pod).without("CNI_NETNS")),
         row("netns_gone", |_, pod, _| pod.destroy(), as_runtime),
         row("netns_gone_without_result", |_, pod, _| pod.destroy(), without_result),
-        row("netns_path_is_a_file", |_, pod, _| {
-            // After a reboot the mount is gone and its file is left.
-            pod.destroy();
-            fs::write(&pod.path, "").unwrap();
-        }, without_result),
+        row(
+            "netns_path_is_a_file",
+            |_, pod, _| {
+                // After a reboot the mount is gone and its file is left.
+                pod.destroy();
+                fs::write(&pod.path, "").unwrap();
+            },
+            without_result,
+        ),
         row("netns_is_another_pods", nothing, |p, c, r, pod| {
             as_runtime(p, c, r, pod).env("CNI_NETNS", "/run/netns/keeper")
         }),
         row("link_gone", |_, pod, _| drop(pod.ip("link del eth0")), as_runtime),
-        row("link_renamed", |_, pod, _| drop(pod.sh("ip link set eth0 down; ip link set eth0 name net0")), as_runtime),
-        row("port_left_the_bridge", |node, _, result| drop(node.ip(&format!("link set {} nomaster", host_link(result)))), as_runtime),
+        row(
+            "link_renamed",
+            |_, pod, _| drop(pod.sh("ip link set eth0 down; ip link set eth0 name net0")),
+            as_runtime,
+        ),
+        row(
+            "port_left_the_bridge",
+            |node, _, result| drop(node.ip(&format!("link set {} nomaster", host_link(result)))),
+            as_runtime,
+        ),
         row("address_gone", |_, pod, _| drop(pod.ip("addr flush dev eth0")), as_runtime),
         row("result_of_another_version", nothing, |p, c, r, pod| {
-            as_runtime(p, &merged(c, &json!({ "cniVersion": "1.0.0" })), &merged(r, &json!({ "cniVersion": "1.0.0" })), pod)
+            as_runtime(
+                p,
+                &merged(c, &json!({ "cniVersion": "1.0.0" })),
+                &merged(r, &json!({ "cniVersion": "1.0.0" })),
+                pod,
+            )
         }),
         row("projectcalico_254_ranges_broken", nothing, |p, c, r, pod| {
             let mut conf = c.clone();

@@ -45,7 +45,8 @@ pub fn tests() -> Vec<Test> {
         ("null_under_both_keys", json!({ KEY: null, OTHER_KEY: null }), 2),
         ("no_key", json!({}), 2),
     ] {
-        tests.push(Test::new(format!("table::{name}"), move || on_node(|node| table(node, &keys, survivors))));
+        tests
+            .push(Test::new(format!("table::{name}"), move || on_node(|node| table(node, &keys, survivors))));
     }
     tests.extend(crate::node_tests![
         null_frees_what_is_dead,
@@ -80,7 +81,9 @@ fn table(node: &Node, keys: &Value, survivors: usize) {
     }
     gc(&merged(&conf, keys)).ok();
     // With the last address its set and rule may go as well, or stay for the next pod.
-    let state = |s: Snapshot| if survivors == 0 { s.only(|f| !f.starts_with("nft rule") && !f.starts_with("nft set")) } else { s };
+    let state = |s: Snapshot| {
+        if survivors == 0 { s.only(|f| !f.starts_with("nft rule") && !f.starts_with("nft set")) } else { s }
+    };
     let expected = state(states.swap_remove(survivors));
     expected.assert_same(&state(lasting(node.snapshot())), "GC");
     for (result, pod) in &results[..survivors] {
@@ -106,10 +109,13 @@ fn null_frees_what_is_dead(node: &Node) {
 
 fn other_networks_stay(node: &Node) {
     let bridge = Side::Ours.bridge();
-    let other = merged(&network(), &json!({
-        "name": "net2", "bridge": "cni1",
-        "ipam": { "ranges": [[{ "subnet": "10.99.0.0/16" }], [{ "subnet": "fd00:99::/64" }]] }
-    }));
+    let other = merged(
+        &network(),
+        &json!({
+            "name": "net2", "bridge": "cni1",
+            "ipam": { "ranges": [[{ "subnet": "10.99.0.0/16" }], [{ "subnet": "fd00:99::/64" }]] }
+        }),
+    );
     let (a, b) = (node.pod("a"), node.pod("b"));
     let kept = bridge.added(&other, &a);
     bridge.added(&network(), &b);
@@ -125,7 +131,11 @@ fn cursor_and_lock_are_no_leases(node: &Node) {
     bridge.added(&conf, &a);
     gc(&with_key(&conf, KEY, json!([]))).ok();
     let files = node.snapshot();
-    assert!(files.has("networks/net1/lock") && files.has("networks/net1/last_reserved_ip.0"), "{:#?}", files.0["files"]);
+    assert!(
+        files.has("networks/net1/lock") && files.has("networks/net1/last_reserved_ip.0"),
+        "{:#?}",
+        files.0["files"]
+    );
     // Round robin goes on.
     let next = bridge.added(&conf, &node.pod("b"));
     assert_eq!(addresses(&next), ["10.88.0.3"]);
@@ -139,7 +149,9 @@ fn old_leases_without_interface(node: &Node) {
     let plugin = Side::Ours.host_local();
     let conf = crate::confs::host_local(&json!({ "subnet": "10.88.0.0/24" }));
     plugin.added(&conf, &node.pod("z"));
-    for (address, text) in [("10.88.0.50", "old-alive"), ("10.88.0.51", "old-dead"), ("10.88.0.52", "a\r\neth0")] {
+    for (address, text) in
+        [("10.88.0.50", "old-alive"), ("10.88.0.51", "old-dead"), ("10.88.0.52", "a\r\neth0")]
+    {
         fs::write(leases::lease("net1", address), text).unwrap();
     }
     let list = json!([attachment("old-alive", "eth0"), attachment("a", "eth0")]);
@@ -168,7 +180,11 @@ fn bad_lists_are_refused_and_nothing_goes(node: &Node) {
 fn the_delegated_plugin_is_asked(node: &Node) {
     let (bridge, conf) = (Side::Ours.bridge(), network());
     let seen = fake_ipam(node, "exit 0");
-    bridge.call("GC", &with_key(&fake_conf(), KEY, json!([]))).env("CNI_PATH", "/run/work/plugins").run().ok();
+    bridge
+        .call("GC", &with_key(&fake_conf(), KEY, json!([])))
+        .env("CNI_PATH", "/run/work/plugins")
+        .run()
+        .ok();
     let text = fs::read_to_string(seen).unwrap();
     assert!(text.contains("GC") && text.contains(KEY), "{text}");
     let _ = conf;
@@ -214,7 +230,9 @@ fn layer2_network(node: &Node) {
 
 fn host_local_alone(node: &Node) {
     let plugin = Side::Ours.host_local();
-    let conf = crate::confs::host_local(&json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]] }));
+    let conf = crate::confs::host_local(
+        &json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]] }),
+    );
     for name in ["a", "b", "c"] {
         plugin.added(&conf, &node.pod(name));
     }

@@ -53,7 +53,11 @@ fn a_layer_names_no_later_one() {
         let mut files: Vec<(PathBuf, String)> = sources("cni-common/src")
             .into_iter()
             .filter(|(path, _)| {
-                let inside = path.strip_prefix(Path::new(ROOT).join("cni-common/src")).unwrap().to_string_lossy().into_owned();
+                let inside = path
+                    .strip_prefix(Path::new(ROOT).join("cni-common/src"))
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
                 inside.starts_with(&format!("{layer}/")) || inside == format!("{layer}.rs")
             })
             .collect();
@@ -62,7 +66,9 @@ fn a_layer_names_no_later_one() {
         let later = &LAYERS[index + 1..];
         all.extend(offences(&files, |code| {
             later.iter().any(|later| {
-                code.contains(&format!("crate::{later}::")) || code.contains(&format!("crate::{later};")) || in_braces(code, later)
+                code.contains(&format!("crate::{later}::"))
+                    || code.contains(&format!("crate::{later};"))
+                    || in_braces(code, later)
             })
         }));
     }
@@ -72,7 +78,8 @@ fn a_layer_names_no_later_one() {
 /// `use crate::{kernel::X, plan}`
 fn in_braces(code: &str, layer: &str) -> bool {
     let Some((_, list)) = code.split_once("use crate::{") else { return false };
-    list.split([',', '{', '}']).any(|item| item.trim() == layer || item.trim().starts_with(&format!("{layer}::")))
+    list.split([',', '{', '}'])
+        .any(|item| item.trim() == layer || item.trim().starts_with(&format!("{layer}::")))
 }
 
 /// No message type leaves the kernel layer.
@@ -102,7 +109,9 @@ fn unsafe_has_a_reason() {
             for (number, line) in lines.iter().enumerate() {
                 let before = &lines[number.saturating_sub(6)..number];
                 let code = line.split("//").next().unwrap_or_default();
-                if (code.contains("unsafe {") || code.contains("unsafe impl")) && !before.iter().any(|l| l.contains("SAFETY:")) {
+                if (code.contains("unsafe {") || code.contains("unsafe impl"))
+                    && !before.iter().any(|l| l.contains("SAFETY:"))
+                {
                     all.push(format!("{}:{}", path.display(), number + 1));
                 }
             }

@@ -45,7 +45,8 @@ fn thirty_first_adds_return_one_mac(node: &Node) {
 
 fn a_hundred_host_local_adds_are_distinct(node: &Node) {
     let plugin = Side::Ours.host_local();
-    let conf = host_local(&json!({ "ranges": [[{ "subnet": "10.88.0.0/16" }], [{ "subnet": "fd00::/64" }]] }));
+    let conf =
+        host_local(&json!({ "ranges": [[{ "subnet": "10.88.0.0/16" }], [{ "subnet": "fd00::/64" }]] }));
     // host-local never looks into the namespace.
     let shared = node.pod("p");
     let pods: Vec<Pod> = (0..100).map(|i| shared.with_id(&format!("c{i}"))).collect();

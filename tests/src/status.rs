@@ -28,7 +28,11 @@ pub fn tests() -> Vec<Test> {
         ("ipam_missing", &["nobody"], json!({ "ipam": { "type": "nobody" } })),
         ("data_dir_below_a_file", &["/run/work/file"], json!({ "ipam": { "dataDir": "/run/work/file/x" } })),
         ("hairpin_and_promisc", &["hairpinMode"], json!({ "hairpinMode": true, "promiscMode": true })),
-        ("close_to_a_known_key", &["ipMask", "ipMasq"], json!({ "ipMask": true, "ipam": { "type": "nobody" } })),
+        (
+            "close_to_a_known_key",
+            &["ipMask", "ipMasq"],
+            json!({ "ipMask": true, "ipam": { "type": "nobody" } }),
+        ),
     ] {
         let conf = merged(&plain(), &keys);
         tests.push(Test::new(format!("unavailable::{name}"), move || {
@@ -74,7 +78,8 @@ fn unavailable(node: &Node, conf: &Value, words: &[&str]) {
 }
 
 fn exhausted_range(node: &Node) {
-    let (bridge, conf) = (Side::Ours.bridge(), merged(&plain(), &json!({ "ipam": { "subnet": "10.88.0.0/30" } })));
+    let (bridge, conf) =
+        (Side::Ours.bridge(), merged(&plain(), &json!({ "ipam": { "subnet": "10.88.0.0/30" } })));
     bridge.call("STATUS", &conf).run().ok();
     let pod = node.pod("a");
     bridge.added(&conf, &pod);
@@ -111,7 +116,14 @@ fn empty_variables_of_containerd(node: &Node) {
     call.env("CNI_CONTAINERID", "").env("CNI_NETNS", "").env("CNI_IFNAME", "").env("CNI_ARGS", "").run().ok();
     // podman asks for VERSION with "dummy" for everything.
     let call = Side::Ours.bridge().call("VERSION", &json!({ "cniVersion": "1.0.0" }));
-    let version = call.env("CNI_CONTAINERID", "dummy").env("CNI_NETNS", "dummy").env("CNI_IFNAME", "dummy").env("CNI_PATH", "dummy").run().ok().json();
+    let version = call
+        .env("CNI_CONTAINERID", "dummy")
+        .env("CNI_NETNS", "dummy")
+        .env("CNI_IFNAME", "dummy")
+        .env("CNI_PATH", "dummy")
+        .run()
+        .ok()
+        .json();
     assert_eq!(version["supportedVersions"].as_array().unwrap().len(), 7);
 }
 

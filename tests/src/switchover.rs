@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::confs::{addresses, dual, layer2, masquerade, merged, plain};
 use crate::harness::packets::exchange;
-use crate::harness::{Call, Node, Output, Plugin, Pod, Side, Snapshot, Test, leases, on_node, with_key, with_previous};
+use crate::harness::{
+    Call, Node, Output, Plugin, Pod, Side, Snapshot, Test, leases, on_node, with_key, with_previous,
+};
 
 /// A way in which nodes masquerade or check.
 #[derive(Clone)]
@@ -58,7 +60,9 @@ pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for (name, scenario) in scenarios {
         for kind in kinds() {
-            tests.push(Test::new(format!("{name}::{}", kind.name), move || on_node(|node| scenario(node, &kind))));
+            tests.push(Test::new(format!("{name}::{}", kind.name), move || {
+                on_node(|node| scenario(node, &kind));
+            }));
         }
     }
     tests
@@ -98,7 +102,8 @@ impl Runner<'_> {
         self.call("DEL", &with_previous(&self.kind.conf, result), pod).run()
     }
     fn gc(&self, list: &[&Pod]) -> Output {
-        let list: Vec<Value> = list.iter().map(|p| json!({ "containerID": p.id, "ifname": p.ifname })).collect();
+        let list: Vec<Value> =
+            list.iter().map(|p| json!({ "containerID": p.id, "ifname": p.ifname })).collect();
         let conf = with_key(&self.kind.conf, "cni.dev/valid-attachments", list);
         self.plugin.call("GC", &conf).env("PATH", &path_of(self.kind)).run()
     }
@@ -111,8 +116,19 @@ fn runners(kind: &Kind) -> (Runner<'_>, Runner<'_>) {
 
 /// What outlives a pod, apart from what is shared: our tables, our index, the lock that somebody made first.
 fn lasting(snapshot: Snapshot) -> Snapshot {
-    let shared = ["/.index ", "/lock ", "nft table", "nft chain inet trestle", "nft chain bridge trestle", "nft set", "nft rule inet trestle", "nft rule bridge trestle"];
-    let mut snapshot = snapshot.without_cursors().only(|fact| !shared.iter().any(|s| fact.contains(s)) && !is_base_chain(fact));
+    let shared = [
+        "/.index ",
+        "/lock ",
+        "nft table",
+        "nft chain inet trestle",
+        "nft chain bridge trestle",
+        "nft set",
+        "nft rule inet trestle",
+        "nft rule bridge trestle",
+    ];
+    let mut snapshot = snapshot
+        .without_cursors()
+        .only(|fact| !shared.iter().any(|s| fact.contains(s)) && !is_base_chain(fact));
     snapshot.0.retain(|place, _| place != "pod a");
     snapshot
 }
@@ -198,7 +214,7 @@ fn our_add_their_del(node: &Node, kind: &Kind) {
 fn half_and_half(node: &Node, kind: &Kind) {
     let (ours, theirs) = runners(kind);
     let pods: Vec<Pod> = (0..4).map(|i| node.pod(&format!("p{i}"))).collect();
-    let side = |i: usize| if i % 2 == 0 { &theirs } else { &ours };
+    let side = |i: usize| if i.is_multiple_of(2) { &theirs } else { &ours };
     let results: Vec<Value> = pods.iter().enumerate().map(|(i, pod)| side(i).added(pod)).collect();
     let all: Vec<String> = results.iter().flat_map(addresses).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "an address was given twice: {all:?}");

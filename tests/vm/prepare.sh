@@ -18,7 +18,7 @@ stage=$(mktemp -d "${folder%/*}/new.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
 chmod 755 "$stage" && cd "$stage"
 apt=(-qq -o APT::Sandbox::User=root)
-[ -n "$(find /var/lib/apt/lists -name '*Packages*' -mmin -1440 -print -quit)" ] || apt-get "${apt[@]}" update
+apt-get "${apt[@]}" update
 
 # backports: apt's options for reading the release's backports alone, its lists kept in here.
 backports() {

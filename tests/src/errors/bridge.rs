@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::confs::{addresses, layer2, merged, plain};
-use crate::harness::{Node, Side, Test, leases, with_previous};
+use crate::harness::{Node, Side, Test, leases, on_node, with_previous};
 
 use super::Row;
 
@@ -33,8 +33,18 @@ pub fn rows() -> Vec<Row> {
         ("trunk_no_min", 7, &["vlanTrunk", "minID"], json!({ "vlanTrunk": [{ "maxID": 5 }] })),
         ("trunk_turned", 7, &["vlanTrunk"], json!({ "vlanTrunk": [{ "minID": 9, "maxID": 5 }] })),
         ("backend_unknown", 7, &["ipMasqBackend", "pf"], json!({ "ipMasq": true, "ipMasqBackend": "pf" })),
-        ("hairpin_and_promisc", 7, &["hairpinMode", "promiscMode"], json!({ "hairpinMode": true, "promiscMode": true })),
-        ("no_interface_but_ipam", 7, &["disableContainerInterface", "ipam"], json!({ "disableContainerInterface": true })),
+        (
+            "hairpin_and_promisc",
+            7,
+            &["hairpinMode", "promiscMode"],
+            json!({ "hairpinMode": true, "promiscMode": true }),
+        ),
+        (
+            "no_interface_but_ipam",
+            7,
+            &["disableContainerInterface", "ipam"],
+            json!({ "disableContainerInterface": true }),
+        ),
         ("mac_garbage", 7, &["mac", "zz:zz"], json!({ "runtimeConfig": { "mac": "zz:zz" } })),
         ("mac_multicast", 7, &["mac", "01:"], json!({ "args": { "cni": { "mac": "01:00:00:00:00:01" } } })),
         ("mac_zero", 7, &["mac"], json!({ "runtimeConfig": { "mac": "00:00:00:00:00:00" } })),
@@ -47,11 +57,17 @@ pub fn rows() -> Vec<Row> {
             let keys = keys.clone();
             // STATUS may say 50, "an ADD would fail now", with the reason.
             let codes = if verb == "STATUS" { vec![code, 50] } else { vec![code] };
-            rows.push(Row::new(format!("bridge::{verb}_{name}").to_lowercase(), &codes, words, move |_, pod| {
-                let base = if name == "no_interface_but_ipam" { plain() } else { merged(&plain(), &json!({})) };
-                let conf = with_previous(&merged(&base, &keys), &previous(pod.netns()));
-                Side::Ours.bridge().attach(verb, &conf, pod)
-            }));
+            rows.push(Row::new(
+                format!("bridge::{verb}_{name}").to_lowercase(),
+                &codes,
+                words,
+                move |_, pod| {
+                    let base =
+                        if name == "no_interface_but_ipam" { plain() } else { merged(&plain(), &json!({})) };
+                    let conf = with_previous(&merged(&base, &keys), &previous(pod.netns()));
+                    Side::Ours.bridge().attach(verb, &conf, pod)
+                },
+            ));
         }
     }
     rows.push(Row::new("bridge::check_without_previous_result", &[7], &["prevResult"], |_, pod| {
@@ -68,19 +84,29 @@ pub fn rows() -> Vec<Row> {
         pod.ip("link add eth0 type veth peer name other");
         Side::Ours.bridge().attach("ADD", &plain(), pod)
     }));
-    rows.push(Row::new("bridge::flannel_1850_other_address_on_the_bridge", &[102], &["10.99.0.1", "cni0", "forceAddress"], |node, pod| {
-        node.ip("link add cni0 type bridge");
-        node.ip("address add 10.99.0.1/24 dev cni0");
-        Side::Ours.bridge().attach("ADD", &plain(), pod)
-    }));
-    rows.push(Row::new("bridge::other_ipv6_subnet_overlaps", &[102], &["fd00:88::5", "forceAddress"], |node, pod| {
-        node.ip("link add cni0 type bridge");
-        node.ip("address add fd00:88::5/48 dev cni0 nodad");
-        let ipam = json!({ "type": "host-local", "subnet": "fd00:88::/64" });
-        let mut conf = plain();
-        conf["ipam"] = ipam;
-        Side::Ours.bridge().attach("ADD", &conf, pod)
-    }));
+    rows.push(Row::new(
+        "bridge::flannel_1850_other_address_on_the_bridge",
+        &[102],
+        &["10.99.0.1", "cni0", "forceAddress"],
+        |node, pod| {
+            node.ip("link add cni0 type bridge");
+            node.ip("address add 10.99.0.1/24 dev cni0");
+            Side::Ours.bridge().attach("ADD", &plain(), pod)
+        },
+    ));
+    rows.push(Row::new(
+        "bridge::other_ipv6_subnet_overlaps",
+        &[102],
+        &["fd00:88::5", "forceAddress"],
+        |node, pod| {
+            node.ip("link add cni0 type bridge");
+            node.ip("address add fd00:88::5/48 dev cni0 nodad");
+            let ipam = json!({ "type": "host-local", "subnet": "fd00:88::/64" });
+            let mut conf = plain();
+            conf["ipam"] = ipam;
+            Side::Ours.bridge().attach("ADD", &conf, pod)
+        },
+    ));
     rows
 }
 
@@ -99,7 +125,11 @@ fn previous(netns: &str) -> Value {
 }
 
 pub fn tests() -> Vec<Test> {
-    crate::node_tests![repeated_add_leaves_the_first_alone, cni_155_retry_names_the_same_cause, missing_vlan_filtering_is_named]
+    let mut tests =
+        crate::node_tests![repeated_add_leaves_the_first_alone, cni_155_retry_names_the_same_cause];
+    let named = || on_node(missing_vlan_filtering_is_named);
+    tests.push(Test::new("missing_vlan_filtering_is_named", named).vlan_filtering(false));
+    tests
 }
 
 /// The obligatory undo of the second ADD must not free what the first one made.
@@ -130,9 +160,6 @@ fn cni_155_retry_names_the_same_cause(node: &Node) {
 
 /// On a kernel without VLAN filtering the missing option is named before anything is made.
 fn missing_vlan_filtering_is_named(node: &Node) {
-    if super::super::vlan_filtering(node) {
-        return;
-    }
     let (bridge, pod) = (Side::Ours.bridge(), node.pod("a"));
     let before = node.kernel();
     for keys in [json!({ "vlan": 100 }), json!({ "vlanTrunk": [{ "id": 100 }] })] {

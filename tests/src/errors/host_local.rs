@@ -23,10 +23,30 @@ pub fn rows() -> Vec<Row> {
         ("subnet_length_33", 7, &["subnet", "/33"], json!({ "subnet": "10.88.0.0/33" })),
         ("subnet_a_number", 6, &["subnet"], json!({ "subnet": 10 })),
         ("subnet_host_bits", 7, &["10.88.0.5/24", "10.88.0.0"], json!({ "subnet": "10.88.0.5/24" })),
-        ("start_outside", 7, &["rangeStart", "10.89.0.5"], json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.89.0.5" })),
-        ("end_outside", 7, &["rangeEnd", "10.88.1.5"], json!({ "subnet": "10.88.0.0/24", "rangeEnd": "10.88.1.5" })),
-        ("start_of_other_family", 7, &["rangeStart"], json!({ "subnet": "10.88.0.0/24", "rangeStart": "fd00::5" })),
-        ("start_garbage", 7, &["rangeStart", "abc"], json!({ "subnet": "10.88.0.0/24", "rangeStart": "abc" })),
+        (
+            "start_outside",
+            7,
+            &["rangeStart", "10.89.0.5"],
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.89.0.5" }),
+        ),
+        (
+            "end_outside",
+            7,
+            &["rangeEnd", "10.88.1.5"],
+            json!({ "subnet": "10.88.0.0/24", "rangeEnd": "10.88.1.5" }),
+        ),
+        (
+            "start_of_other_family",
+            7,
+            &["rangeStart"],
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "fd00::5" }),
+        ),
+        (
+            "start_garbage",
+            7,
+            &["rangeStart", "abc"],
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "abc" }),
+        ),
         (
             "start_after_end",
             7,
@@ -70,7 +90,9 @@ pub fn rows() -> Vec<Row> {
             let codes = if verb == "STATUS" { vec![code, 50] } else { vec![code] };
             let conf = host_local(&ipam);
             let name = format!("host_local::{verb}_{name}").to_lowercase();
-            rows.push(Row::new(name, &codes, words, move |_, pod| Side::Ours.host_local().attach(verb, &conf, pod)));
+            rows.push(Row::new(name, &codes, words, move |_, pod| {
+                Side::Ours.host_local().attach(verb, &conf, pod)
+            }));
         }
         let mut conf = plain();
         conf["ipam"] = host_local(&ipam)["ipam"].clone();
@@ -85,7 +107,9 @@ pub fn rows() -> Vec<Row> {
         Side::Ours.host_local().attach("ADD", &conf, pod)
     }));
     rows.push(Row::new("host_local::two_subnets_of_a_family_in_0_2_0", &[7], &["0.2.0"], |_, pod| {
-        let mut conf = host_local(&json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "10.89.0.0/24" }]] }));
+        let mut conf = host_local(
+            &json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "10.89.0.0/24" }]] }),
+        );
         conf["cniVersion"] = "0.2.0".into();
         Side::Ours.host_local().attach("ADD", &conf, pod)
     }));
@@ -94,10 +118,15 @@ pub fn rows() -> Vec<Row> {
         let ipam = json!({ "subnet": "10.88.0.0/24", "dataDir": "/run/work/file/networks" });
         Side::Ours.host_local().attach("ADD", &host_local(&ipam), pod)
     }));
-    rows.push(Row::new("host_local::resolv_conf_not_there", &[5, 7], &["resolvConf", "/run/work/nothing"], |_, pod| {
-        let ipam = json!({ "subnet": "10.88.0.0/24", "resolvConf": "/run/work/nothing" });
-        Side::Ours.host_local().attach("ADD", &host_local(&ipam), pod)
-    }));
+    rows.push(Row::new(
+        "host_local::resolv_conf_not_there",
+        &[5, 7],
+        &["resolvConf", "/run/work/nothing"],
+        |_, pod| {
+            let ipam = json!({ "subnet": "10.88.0.0/24", "resolvConf": "/run/work/nothing" });
+            Side::Ours.host_local().attach("ADD", &host_local(&ipam), pod)
+        },
+    ));
     rows
 }
 
@@ -111,10 +140,25 @@ fn wishes() -> Vec<Row> {
     };
     vec![
         row("outside", &[7, 104], &["10.99.0.5"], json!({ "args": { "cni": { "ips": ["10.99.0.5"] } } })),
-        row("the_gateway", &[7, 104], &["10.88.0.1", "gateway"], json!({ "runtimeConfig": { "ips": ["10.88.0.1"] } })),
+        row(
+            "the_gateway",
+            &[7, 104],
+            &["10.88.0.1", "gateway"],
+            json!({ "runtimeConfig": { "ips": ["10.88.0.1"] } }),
+        ),
         row("garbage", &[6, 7], &["ips", "zz"], json!({ "runtimeConfig": { "ips": ["zz"] } })),
-        row("two_in_one_range", &[7, 104], &["10.88.0."], json!({ "runtimeConfig": { "ips": ["10.88.0.8", "10.88.0.9"] } })),
-        row("capability_range_bad", &[7], &["ipRanges"], json!({ "runtimeConfig": { "ipRanges": [[{ "subnet": "10.0.0.1/24" }]] } })),
+        row(
+            "two_in_one_range",
+            &[7, 104],
+            &["10.88.0."],
+            json!({ "runtimeConfig": { "ips": ["10.88.0.8", "10.88.0.9"] } }),
+        ),
+        row(
+            "capability_range_bad",
+            &[7],
+            &["ipRanges"],
+            json!({ "runtimeConfig": { "ipRanges": [[{ "subnet": "10.0.0.1/24" }]] } }),
+        ),
     ]
 }
 
@@ -182,7 +226,8 @@ fn second_add_of_an_attachment_is_refused(node: &Node) {
 
 fn last_address_can_be_taken_again(node: &Node) {
     let plugin = Side::Ours.host_local();
-    let conf = host_local(&json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.9", "rangeEnd": "10.88.0.9" }));
+    let conf =
+        host_local(&json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.9", "rangeEnd": "10.88.0.9" }));
     for name in ["a", "b", "c"] {
         let pod = node.pod(name);
         assert_eq!(addresses(&plugin.added(&conf, &pod)), ["10.88.0.9"]);

@@ -53,7 +53,9 @@ pub fn rows() -> Vec<Row> {
             "own_error_passed_on",
             &[142],
             &["no luck today", "ask again"],
-            printing(r#"{"cniVersion": "1.1.0", "code": 142, "msg": "no luck today", "details": "ask again"}"#) + "\nexit 1",
+            printing(
+                r#"{"cniVersion": "1.1.0", "code": 142, "msg": "no luck today", "details": "ask again"}"#,
+            ) + "\nexit 1",
         ),
     ] {
         rows.push(Row::new(format!("ipam::add_{name}"), codes, words, move |node, pod| {
@@ -113,7 +115,9 @@ fn ipam_sees_the_callers_environment_and_stdin(node: &Node) {
     let script = format!("env >{WORK_DIR}/env\n{}", printing(&answer.to_string()));
     fake(node, &pod, "ADD", &script).env("CNI_ARGS", "IgnoreUnknown=1;X=y").run().ok();
     let environment = fs::read_to_string(format!("{WORK_DIR}/env")).unwrap();
-    for line in ["CNI_CONTAINERID=a", "CNI_IFNAME=eth0", "CNI_NETNS=/run/netns/a", "CNI_ARGS=IgnoreUnknown=1;X=y"] {
+    for line in
+        ["CNI_CONTAINERID=a", "CNI_IFNAME=eth0", "CNI_NETNS=/run/netns/a", "CNI_ARGS=IgnoreUnknown=1;X=y"]
+    {
         assert!(environment.lines().any(|l| l == line), "{line} is missing in {environment}");
     }
     let stdin = fs::read(format!("{WORK_DIR}/stdin.ADD")).unwrap();
@@ -130,7 +134,8 @@ fn status_passes_the_ipam_error_on(node: &Node) {
 /// IPAM plugins may answer in an older form than the configuration's version.
 fn an_older_result_is_understood(node: &Node) {
     let pod = node.pod("a");
-    let answer = json!({ "cniVersion": "0.2.0", "ip4": { "ip": "10.88.0.7/16", "routes": [{ "dst": "0.0.0.0/0" }] } });
+    let answer =
+        json!({ "cniVersion": "0.2.0", "ip4": { "ip": "10.88.0.7/16", "routes": [{ "dst": "0.0.0.0/0" }] } });
     let result = fake(node, &pod, "ADD", &printing(&answer.to_string())).run().ok().json();
     assert_eq!(crate::confs::addresses(&result), ["10.88.0.7"]);
     assert_eq!(result["cniVersion"], "1.1.0");

@@ -8,6 +8,9 @@ mod stdin;
 
 use crate::harness::{Call, Node, Output, Pod, Snapshot, Test, on_node};
 
+/// Makes the call ready on a node with a pod.
+type MakeCall = Box<dyn FnOnce(&Node, &Pod) -> Call + Send>;
+
 /// One bad call.
 struct Row {
     name: String,
@@ -15,7 +18,7 @@ struct Row {
     codes: Vec<u64>,
     /// Words that the message (or the details) must contain.
     words: Vec<String>,
-    call: Box<dyn FnOnce(&Node, &Pod) -> Call + Send>,
+    call: MakeCall,
 }
 
 impl Row {
@@ -55,7 +58,10 @@ fn row_test(row: Row) -> Test {
 
 /// The kernel, and every lease. An address that was tried and given back moves the cursor: that is no change.
 fn untouched(node: &Node) -> Snapshot {
-    node.snapshot().only(|fact| !fact.starts_with("directory ") && !fact.starts_with("file ") || fact.split("/networks/").nth(1).is_some_and(is_lease))
+    node.snapshot().only(|fact| {
+        !fact.starts_with("directory ") && !fact.starts_with("file ")
+            || fact.split("/networks/").nth(1).is_some_and(is_lease)
+    })
 }
 
 /// Text behind .../networks/: the network, the address, and more.

@@ -21,11 +21,16 @@ pub fn rows() -> Vec<Row> {
         ("nested_20000_deep", deep.into_bytes()),
     ];
     for (name, text) in texts {
-        for (plugin, verb) in [("bridge", "ADD"), ("host-local", "ADD"), ("bridge", "CHECK"), ("host-local", "STATUS")] {
+        for (plugin, verb) in
+            [("bridge", "ADD"), ("host-local", "ADD"), ("bridge", "CHECK"), ("host-local", "STATUS")]
+        {
             let text = text.clone();
-            rows.push(Row::new(format!("stdin::{plugin}_{verb}_{name}").to_lowercase(), &[6], &[], move |_, pod| {
-                Side::Ours.plugin(plugin).attach(verb, &plain(), pod).stdin(text)
-            }));
+            rows.push(Row::new(
+                format!("stdin::{plugin}_{verb}_{name}").to_lowercase(),
+                &[6],
+                &[],
+                move |_, pod| Side::Ours.plugin(plugin).attach(verb, &plain(), pod).stdin(text),
+            ));
         }
     }
     let long = "n".repeat(300);
@@ -42,7 +47,9 @@ pub fn rows() -> Vec<Row> {
         ("version_short", 1, "1.0", json!({ "cniVersion": "1.0" })),
         ("version_a_number", 6, "cniVersion", json!({ "cniVersion": 1 })),
     ] {
-        for (plugin, verb) in [("bridge", "ADD"), ("host-local", "ADD"), ("bridge", "DEL"), ("host-local", "GC")] {
+        for (plugin, verb) in
+            [("bridge", "ADD"), ("host-local", "ADD"), ("bridge", "DEL"), ("host-local", "GC")]
+        {
             rows.push(keyed(&format!("{plugin}_{verb}_{name}"), plugin, verb, code, &[word], keys.clone()));
         }
     }
@@ -55,7 +62,14 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-fn keyed(name: &str, plugin: &'static str, verb: &'static str, code: u64, words: &[&str], keys: Value) -> Row {
+fn keyed(
+    name: &str,
+    plugin: &'static str,
+    verb: &'static str,
+    code: u64,
+    words: &[&str],
+    keys: Value,
+) -> Row {
     Row::new(format!("stdin::{name}").to_lowercase(), &[code], words, move |_, pod| {
         Side::Ours.plugin(plugin).attach(verb, &merged(&plain(), &keys), pod)
     })

@@ -44,7 +44,6 @@ pub fn between(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     changes
 }
 
-
 /// Most facts of one thing that are shown; the rest is counted.
 const SHOWN: usize = 4;
 

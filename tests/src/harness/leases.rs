@@ -30,9 +30,18 @@ fn visit(path: &Path, facts: &mut Vec<String>) {
         let bytes = fs::read(path).unwrap_or_default();
         // Indexes and caches in binary form are judged by what they make the plugin do.
         let text = String::from_utf8(bytes).ok().filter(|text| !text.contains(char::from(0)));
-        facts.push(format!("file {shown} {mode:o} {}", text.map_or("binary".to_owned(), |text| format!("{text:?}"))));
+        facts.push(format!(
+            "file {shown} {mode:o} {}",
+            text.map_or("binary".to_owned(), |text| format!("{text:?}"))
+        ));
     } else {
-        let what = if kind.is_symlink() { "link" } else if kind.is_fifo() { "pipe" } else { "special" };
+        let what = if kind.is_symlink() {
+            "link"
+        } else if kind.is_fifo() {
+            "pipe"
+        } else {
+            "special"
+        };
         facts.push(format!("{what} {shown} {mode:o}"));
     }
 }

@@ -77,7 +77,8 @@ pub fn facts() -> Vec<String> {
 
 /// Routes that the kernel keeps for each IPv6 address, some only once duplicate address detection is over.
 fn follows_address(route: &str) -> bool {
-    ["local ", "anycast ", "multicast "].iter().any(|kind| route.starts_with(kind)) || route.contains("fe80::/64")
+    ["local ", "anycast ", "multicast "].iter().any(|kind| route.starts_with(kind))
+        || route.contains("fe80::/64")
 }
 
 /// One fact per attribute, nested objects flattened.

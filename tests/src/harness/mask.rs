@@ -81,9 +81,15 @@ fn placeholder(
     if kind.ends_with("mac") {
         // The link-local address that the kernel derives from it (RFC 4291, appendix A).
         let bytes: Vec<u8> = text.split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect();
-        let [a, b, c, d, e, f] = bytes.try_into().expect("the pattern has six pairs");
         let half = |high: u8, low: u8| u16::from_be_bytes([high, low]);
-        let address = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, half(a ^ 2, b), half(c, 0xff), half(0xfe, d), half(e, f));
+        let groups = [
+            half(bytes[0] ^ 2, bytes[1]),
+            half(bytes[2], 0xff),
+            half(0xfe, bytes[3]),
+            half(bytes[4], bytes[5]),
+        ];
+        let [e, f, g, h] = groups;
+        let address = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, e, f, g, h);
         known.insert(address.to_string(), format!("<linklocal-{kind}{count}>"));
     }
     known.insert(text.to_owned(), name.clone());

@@ -13,7 +13,7 @@ mod rules;
 mod snapshot;
 mod trial;
 
-pub use command::{attempt, output};
+pub use command::output;
 pub use mask::Mask;
 pub use node::{Node, Pod, WORK_DIR, on_node};
 pub use packets::Raw;

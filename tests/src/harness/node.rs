@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -30,6 +31,10 @@ pub fn isolate_process() {
     }
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("tests need their own namespaces");
     private_mounts();
+    let bridge = ["link", "add", "vlanprobe", "type", "bridge", "vlan_filtering", "1"];
+    let there = command::attempt("ip", &bridge).is_some();
+    command::attempt("ip", &["link", "del", "vlanprobe"]);
+    VLAN_FILTERING.get_or_init(|| there);
 }
 
 fn private_mounts() {
@@ -40,6 +45,13 @@ fn private_mounts() {
 fn tmpfs(target: &str) {
     mount(Some("tmpfs"), target, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))
         .unwrap_or_else(|e| panic!("mount tmpfs on {target}: {e}"));
+}
+
+static VLAN_FILTERING: OnceLock<bool> = OnceLock::new();
+
+/// This kernel can filter VLANs on bridges; tried once the process has left the host.
+pub fn vlan_filtering() -> bool {
+    VLAN_FILTERING.get().copied().unwrap_or_default()
 }
 
 /// The node of one test. It is bound to the thread that made it: programs started by this thread run in it.
@@ -85,14 +97,8 @@ impl Node {
         File::create_new(&path).unwrap_or_else(|e| panic!("pod {name}: {e}"));
         in_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
-            mount(
-                Some("/proc/thread-self/ns/net"),
-                &path,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )
-            .expect("bind the namespace");
+            mount(Some("/proc/thread-self/ns/net"), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+                .expect("bind the namespace");
             command::run(Command::new("ip").args(["link", "set", "lo", "up"]), "ip link set lo up");
         });
         Pod { id: name.to_owned(), ifname: "eth0".to_owned(), path }

@@ -33,7 +33,9 @@ impl Node {
         self.sh("ip link add up0 type veth peer name up1
                  ip link set up1 netns /run/netns/outside
                  ip addr add 192.0.2.1/24 dev up0; ip addr add 2001:db8::1/64 dev up0 nodad; ip link set up0 up");
-        outside.sh("ip addr add 192.0.2.2/24 dev up1; ip addr add 2001:db8::2/64 dev up1 nodad; ip link set up1 up");
+        outside.sh(
+            "ip addr add 192.0.2.2/24 dev up1; ip addr add 2001:db8::2/64 dev up1 nodad; ip link set up1 up",
+        );
         self.sh("ip route add default via 192.0.2.2; ip -6 route add default via 2001:db8::2 dev up0");
         outside
     }
@@ -58,10 +60,8 @@ pub fn delivered(from: &UdpSocket, to: &UdpSocket, address: &str, wait: Duration
     let target = SocketAddr::new(address.parse().unwrap(), to.local_addr().unwrap().port());
     let token = format!("token {:?}", Instant::now());
     from.send_to(token.as_bytes(), target).unwrap_or_else(|e| panic!("send to {address}: {e}"));
-    to.set_read_timeout(Some(wait)).unwrap();
-    let mut buffer = [0; 2048];
-    let (length, source) = to.recv_from(&mut buffer).ok()?;
-    assert_eq!(&buffer[..length], token.as_bytes(), "another packet came first");
+    let (text, source) = receive(to, wait).ok()?;
+    assert_eq!(text, token.as_bytes(), "another packet came first");
     Some(source.ip())
 }
 
@@ -69,14 +69,28 @@ pub fn delivered(from: &UdpSocket, to: &UdpSocket, address: &str, wait: Duration
 #[track_caller]
 pub fn exchange(from: &UdpSocket, to: &UdpSocket, address: &str) -> IpAddr {
     let target = SocketAddr::new(address.parse().unwrap(), to.local_addr().unwrap().port());
-    let mut buffer = [0; 2048];
     from.send_to(b"question", target).unwrap_or_else(|e| panic!("send to {address}: {e}"));
-    to.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (_, source) = to.recv_from(&mut buffer).unwrap_or_else(|e| panic!("nothing arrived at {address}: {e}"));
+    let (_, source) = receive(to, PATIENCE).unwrap_or_else(|e| panic!("nothing arrived at {address}: {e}"));
     to.send_to(b"answer", source).unwrap();
-    from.set_read_timeout(Some(PATIENCE)).unwrap();
-    from.recv_from(&mut buffer).unwrap_or_else(|e| panic!("no answer from {address}: {e}"));
+    receive(from, PATIENCE).unwrap_or_else(|e| panic!("no answer from {address}: {e}"));
     source.ip()
+}
+
+/// Waits for one packet; a signal (the machine was stopped for a moment) does not end the wait.
+pub fn receive(socket: &UdpSocket, wait: Duration) -> io::Result<(Vec<u8>, SocketAddr)> {
+    socket.set_read_timeout(Some(wait)).unwrap();
+    let mut buffer = vec![0; 10_000];
+    loop {
+        match socket.recv_from(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => {
+                return other.map(|(length, source)| {
+                    buffer.truncate(length);
+                    (buffer, source)
+                });
+            }
+        }
+    }
 }
 
 /// A socket for whole Ethernet frames on one link.
@@ -89,7 +103,9 @@ impl Raw {
     pub fn open(link: &str) -> Raw {
         let protocol = u16::try_from(libc::ETH_P_ALL).unwrap().to_be();
         // SAFETY: socket(2) takes three integers.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(protocol)) };
+        let fd = unsafe {
+            libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(protocol))
+        };
         assert!(fd >= 0, "packet socket: {}", io::Error::last_os_error());
         // SAFETY: the kernel has just given us this descriptor.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -120,8 +136,11 @@ impl Raw {
             let timeout = i32::try_from(left.as_millis()).unwrap();
             let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
             // SAFETY: one live pollfd.
-            if unsafe { libc::poll(&raw mut poll, 1, timeout) } <= 0 {
-                return false;
+            match unsafe { libc::poll(&raw mut poll, 1, timeout) } {
+                1.. => {}
+                // A signal does not end the wait.
+                -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => continue,
+                _ => return false,
             }
             let length = nix::unistd::read(&self.fd, &mut buffer).expect("read a frame");
             if wanted(&buffer[..length]) {

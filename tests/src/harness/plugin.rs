@@ -65,8 +65,11 @@ pub struct Plugin {
 impl Plugin {
     /// A call with no more than `CNI_COMMAND`, `CNI_PATH` and stdin.
     pub fn call(&self, verb: &str, conf: &Value) -> Call {
-        let mut call =
-            Call { program: self.program.clone(), variables: Vec::new(), stdin: conf.to_string().into_bytes() };
+        let mut call = Call {
+            program: self.program.clone(),
+            variables: Vec::new(),
+            stdin: conf.to_string().into_bytes(),
+        };
         call.set("CNI_COMMAND", verb);
         call.set("CNI_PATH", &self.cni_path);
         call.set("PATH", &std::env::var("PATH").unwrap_or_default());
@@ -201,7 +204,8 @@ impl Output {
     /// The one JSON value on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{self}: stdout is not one JSON value: {e}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{self}: stdout is not one JSON value: {e}"))
     }
 }
 

@@ -15,7 +15,8 @@ pub fn facts() -> Vec<String> {
             // The legacy tool is asked only where there is a legacy table: looking makes none this way.
             let path = format!("/proc/thread-self/net/{names}");
             let legacy_tables = std::fs::read_to_string(path).unwrap_or_default();
-            let nft_tables = facts.iter().any(|fact| fact.contains("\"xt\"") || fact.starts_with("nft table ip"));
+            let nft_tables =
+                facts.iter().any(|fact| fact.contains("\"xt\"") || fact.starts_with("nft table ip"));
             let wanted = if variant == "legacy" { !legacy_tables.is_empty() } else { nft_tables };
             if wanted && let Some(text) = command::attempt(program, &[]) {
                 facts.extend(saved(program, &text));
@@ -31,7 +32,11 @@ fn nftables() -> Vec<String> {
     for object in text.json()["nftables"].as_array().into_iter().flatten() {
         let Some((kind, body)) = object.as_object().and_then(|o| o.iter().next()) else { continue };
         // iptables-save tells what is in its own tables, and in words.
-        if kind == "metainfo" || kind == "rule" && matches!(body["family"].as_str(), Some("ip" | "ip6")) && body["table"] == "nat" {
+        if kind == "metainfo"
+            || kind == "rule"
+                && matches!(body["family"].as_str(), Some("ip" | "ip6"))
+                && body["table"] == "nat"
+        {
             continue;
         }
         let mut body = body.clone();

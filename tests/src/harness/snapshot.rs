@@ -21,7 +21,8 @@ impl Node {
     pub fn kernel(&self) -> Snapshot {
         let mut places = BTreeMap::from([("host".to_owned(), facts_of_namespace())]);
         for name in self.pod_names() {
-            let pod = Pod { id: String::new(), ifname: String::new(), path: format!("/run/netns/{name}").into() };
+            let pod =
+                Pod { id: String::new(), ifname: String::new(), path: format!("/run/netns/{name}").into() };
             places.insert(format!("pod {name}"), pod.enter(facts_of_namespace));
         }
         Snapshot(places)
@@ -59,8 +60,12 @@ impl Snapshot {
     /// Fails, showing the facts, when any contains one of these words.
     #[track_caller]
     pub fn assert_none(&self, words: &[&str]) {
-        let facts = self.0.iter().flat_map(|(place, facts)| facts.iter().map(move |fact| format!("  {place}: {fact}")));
-        let left: Vec<String> = facts.filter(|fact| words.iter().any(|word| fact.contains(word))).take(12).collect();
+        let facts = self
+            .0
+            .iter()
+            .flat_map(|(place, facts)| facts.iter().map(move |fact| format!("  {place}: {fact}")));
+        let left: Vec<String> =
+            facts.filter(|fact| words.iter().any(|word| fact.contains(word))).take(12).collect();
         assert!(left.is_empty(), "these are left:\n{}", left.join("\n"));
     }
 

@@ -12,22 +12,37 @@ use super::plugin::Side;
 pub struct Test {
     pub name: String,
     pub body: Box<dyn FnOnce() + Send>,
+    /// Why it cannot run on this kernel; it is then reported as ignored.
+    pub unless: Option<&'static str>,
 }
 
 impl Test {
     /// A test that makes its own nodes.
     pub fn new(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Self {
-        Test { name: name.into(), body: Box::new(body) }
+        Test { name: name.into(), body: Box::new(body), unless: None }
+    }
+
+    /// A test for kernels that can filter VLANs on bridges (CONFIG_BRIDGE_VLAN_FILTERING), or that cannot.
+    #[must_use]
+    pub fn vlan_filtering(mut self, wanted: bool) -> Self {
+        if node::vlan_filtering() != wanted {
+            self.unless = Some(if wanted { "needs vlan" } else { "needs no vlan" });
+        }
+        self
     }
 }
 
 /// The tests of one module.
 pub fn trials(module: &str, tests: Vec<Test>) -> Vec<Trial> {
     let module = module.rsplit("suite::").next().unwrap_or(module).to_owned();
-    let trial = |Test { name, body }| {
-        Trial::test(format!("{module}::{name}"), move || {
+    let trial = |Test { name, body, unless }| {
+        let trial = Trial::test(format!("{module}::{name}"), move || {
             catch_unwind(AssertUnwindSafe(body)).map_err(|payload| Failed::from(failure::describe(&*payload)))
-        })
+        });
+        match unless {
+            Some(why) => trial.with_kind(why).with_ignored_flag(true),
+            None => trial,
+        }
     };
     tests.into_iter().map(trial).collect()
 }
@@ -67,7 +82,9 @@ pub fn prepare() {
         }
         for hidden in ["/run/", "/var/lib/"] {
             if side.folder().starts_with(hidden) {
-                eprintln!("{variable} lies below {hidden}, which tests cover with their own: choose another place");
+                eprintln!(
+                    "{variable} lies below {hidden}, which tests cover with their own: choose another place"
+                );
                 missing = true;
             }
         }

@@ -1,12 +1,14 @@
 //! What the attachments do, by packets: state alone proves nothing.
 
+mod frames;
+
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use crate::confs::{addresses, dual, mac_of, masquerade, merged, plain};
-use crate::harness::packets::{PATIENCE, SILENCE, carries, delivered, exchange, frame};
-use crate::harness::{Node, Pod, Raw, Side, Test, on_node};
+use crate::confs::{addresses, dual, masquerade, merged, plain};
+use crate::harness::packets::{PATIENCE, SILENCE, delivered, exchange, receive};
+use crate::harness::{Node, Pod, Side, Test, on_node};
 
 pub fn tests() -> Vec<Test> {
     let mut tests = crate::node_tests![
@@ -17,17 +19,11 @@ pub fn tests() -> Vec<Test> {
         multicast_is_not_masqueraded,
         a_deleted_pod_is_gone_for_its_neighbours,
         mtu_is_what_the_largest_packet_says,
-        hairpin_returns_a_frame_to_its_port,
-        without_hairpin_it_does_not,
         hairpin_through_dnat_reaches_the_pod_itself,
-        a_spoofed_mac_is_dropped,
-        without_macspoofchk_it_is_not,
         isolated_ports_reach_only_the_gateway,
-        a_promiscuous_bridge_sees_its_ports_traffic,
-        layer2_carries_frames,
-        route_mtu_bounds_packets,
-        cve_2020_10749_a_pod_is_no_router_for_the_node
+        route_mtu_bounds_packets
     ];
+    tests.extend(frames::tests());
     for (name, keys) in [
         ("nftables", json!({})),
         ("iptables", json!({ "ipMasqBackend": "iptables" })),
@@ -35,13 +31,18 @@ pub fn tests() -> Vec<Test> {
         ("with_macspoofchk", json!({ "macspoofchk": true })),
     ] {
         let conf = merged(&dual(), &keys);
-        tests.push(Test::new(format!("outside_sees_the_node_{name}"), move || on_node(|node| masqueraded(node, &conf))));
+        tests.push(Test::new(format!("outside_sees_the_node_{name}"), move || {
+            on_node(|node| masqueraded(node, &conf));
+        }));
     }
     for family in ["ipv4", "ipv6"] {
         for state in ["reachable", "stale"] {
-            tests.push(Test::new(format!("plugins_858_reused_address_answers_at_once_{family}_{state}"), move || {
-                on_node(|node| reused_address(node, family == "ipv6", state));
-            }));
+            tests.push(Test::new(
+                format!("plugins_858_reused_address_answers_at_once_{family}_{state}"),
+                move || {
+                    on_node(|node| reused_address(node, family == "ipv6", state));
+                },
+            ));
         }
     }
     tests
@@ -74,14 +75,20 @@ fn the_first_packet_after_add_arrives(node: &Node) {
         let ips = addresses(&bridge.added(&dual(), &pod));
         let family = index; // one pod's first packet is IPv4, the other's IPv6
         let (inside, there, own) = (pod.udp(&known[family]), a.udp(&known[family]), &ips[family]);
-        assert_eq!(delivered(&inside, &there, &known[family], PATIENCE).map(|ip| ip.to_string()), Some(own.clone()));
+        assert_eq!(
+            delivered(&inside, &there, &known[family], PATIENCE).map(|ip| ip.to_string()),
+            Some(own.clone())
+        );
     }
     for (index, name) in ["d", "e"].into_iter().enumerate() {
         let pod = node.pod(name);
         let ips = addresses(&bridge.added(&dual(), &pod));
         let inside = pod.udp(&ips[index]);
         let from_node = node.udp(&ips[index]);
-        assert!(delivered(&from_node, &inside, &ips[index], PATIENCE).is_some(), "the node's first packet to {name}");
+        assert!(
+            delivered(&from_node, &inside, &ips[index], PATIENCE).is_some(),
+            "the node's first packet to {name}"
+        );
     }
 }
 
@@ -174,9 +181,12 @@ fn reused_address(node: &Node, v6: bool, state: &str) {
 fn mtu_is_what_the_largest_packet_says(node: &Node) {
     for (index, mtu) in [1400_usize, 9000].into_iter().enumerate() {
         let bridge = format!("br{index}");
-        let conf = merged(&plain(), &json!({
-            "name": bridge, "bridge": bridge, "mtu": mtu, "ipam": { "subnet": format!("10.9{index}.0.0/24") }
-        }));
+        let conf = merged(
+            &plain(),
+            &json!({
+                "name": bridge, "bridge": bridge, "mtu": mtu, "ipam": { "subnet": format!("10.9{index}.0.0/24") }
+            }),
+        );
         let [a, b] = ["a", "b"].map(|name| node.pod(&format!("{name}{index}")));
         let side = Side::Ours.bridge();
         side.added(&conf, &a);
@@ -186,9 +196,7 @@ fn mtu_is_what_the_largest_packet_says(node: &Node) {
         let address = std::net::SocketAddr::new(target.parse().unwrap(), to.local_addr().unwrap().port());
         let fits = vec![1; mtu - 28]; // IP and UDP headers
         from.send_to(&fits, address).expect("the largest packet");
-        to.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut buffer = vec![0; 10_000];
-        assert_eq!(to.recv_from(&mut buffer).expect("the largest packet arrives").0, mtu - 28);
+        assert_eq!(receive(&to, PATIENCE).expect("the largest packet arrives").0.len(), mtu - 28);
         let error = from.send_to(&[fits, vec![1]].concat(), address).expect_err("one byte more");
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
     }
@@ -223,24 +231,6 @@ fn route_mtu_bounds_packets(node: &Node) {
     assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
 }
 
-/// Whether a broadcast frame of the pod comes back to it.
-fn comes_back(node: &Node, hairpin: bool) -> bool {
-    let conf = merged(&plain(), &json!({ "hairpinMode": hairpin }));
-    let [(a, ra), _] = pair(node, &conf);
-    let (sender, listener) = (a.raw("eth0"), a.raw("eth0"));
-    // What a socket sends it sees itself, once; the returning frame is a second one.
-    sender.send(&frame("ff:ff:ff:ff:ff:ff", &mac_of(&ra, "eth0"), "back to me"));
-    listener.saw(carries("back to me"), PATIENCE) && listener.saw(carries("back to me"), SILENCE)
-}
-
-fn hairpin_returns_a_frame_to_its_port(node: &Node) {
-    assert!(comes_back(node, true));
-}
-
-fn without_hairpin_it_does_not(node: &Node) {
-    assert!(!comes_back(node, false));
-}
-
 /// A pod that calls a service whose backend is itself.
 fn hairpin_through_dnat_reaches_the_pod_itself(node: &Node) {
     let conf = merged(&masquerade(), &json!({ "hairpinMode": true }));
@@ -259,34 +249,6 @@ fn hairpin_through_dnat_reaches_the_pod_itself(node: &Node) {
     assert_eq!(seen, "10.88.0.1".parse::<IpAddr>().unwrap());
 }
 
-/// Sends a frame of `a` to `b` with this source.
-fn passes(a: &Raw, b: &Raw, to: &str, source: &str) -> bool {
-    let text = format!("from {source}");
-    a.send(&frame(to, source, &text));
-    b.saw(carries(&text), SILENCE)
-}
-
-fn a_spoofed_mac_is_dropped(node: &Node) {
-    let conf = merged(&plain(), &json!({ "macspoofchk": true }));
-    let [(a, ra), (b, rb)] = pair(node, &conf);
-    let (from, to) = (a.raw("eth0"), b.raw("eth0"));
-    let (mac_a, mac_b) = (mac_of(&ra, "eth0"), mac_of(&rb, "eth0"));
-    assert!(passes(&from, &to, &mac_b, &mac_a), "the pod's own MAC is let through");
-    assert!(!passes(&from, &to, &mac_b, "0a:00:00:00:00:66"), "a made-up MAC");
-    assert!(!passes(&from, &to, &mac_b, &mac_b), "the neighbour's MAC");
-    // DEL of one must not open the other.
-    let c = node.pod("c");
-    Side::Ours.bridge().added(&conf, &c);
-    Side::Ours.bridge().del(&conf, &c).ok();
-    assert!(!passes(&from, &to, &mac_b, "0a:00:00:00:00:67"), "after a neighbour's DEL");
-    assert!(passes(&from, &to, &mac_b, &mac_a));
-}
-
-fn without_macspoofchk_it_is_not(node: &Node) {
-    let [(a, _), (b, rb)] = pair(node, &plain());
-    assert!(passes(&a.raw("eth0"), &b.raw("eth0"), &mac_of(&rb, "eth0"), "0a:00:00:00:00:66"));
-}
-
 fn isolated_ports_reach_only_the_gateway(node: &Node) {
     let conf = merged(&plain(), &json!({ "portIsolation": true }));
     let [(a, _), (b, rb)] = pair(node, &conf);
@@ -298,71 +260,4 @@ fn isolated_ports_reach_only_the_gateway(node: &Node) {
     let c = node.pod("c");
     Side::Ours.bridge().added(&plain(), &c);
     exchange(&c.udp(&ip_b), &b.udp(&ip_b), &ip_b);
-}
-
-fn a_promiscuous_bridge_sees_its_ports_traffic(node: &Node) {
-    for promisc in [false, true] {
-        let name = format!("br{}", u8::from(promisc));
-        let conf = merged(&plain(), &json!({ "bridge": name, "name": name, "promiscMode": promisc }));
-        let [(a, ra), (b, rb)] = ["a", "b"].map(|pod| {
-            let pod = node.pod(&format!("{pod}{}", u8::from(promisc)));
-            let result = Side::Ours.bridge().added(&conf, &pod);
-            (pod, result)
-        });
-        let (mac_a, mac_b) = (mac_of(&ra, "eth0"), mac_of(&rb, "eth0"));
-        let (raw_a, raw_b) = (a.raw("eth0"), b.raw("eth0"));
-        // Both MACs are known to the bridge, so nothing is flooded.
-        assert!(passes(&raw_b, &raw_a, &mac_a, &mac_b));
-        let listener = Raw::open(&name);
-        raw_a.send(&frame(&mac_b, &mac_a, "between pods"));
-        assert!(raw_b.saw(carries("between pods"), PATIENCE));
-        assert_eq!(listener.saw(carries("between pods"), SILENCE), promisc, "promiscMode {promisc}");
-    }
-}
-
-fn layer2_carries_frames(node: &Node) {
-    let [(a, ra), (b, rb)] = pair(node, &crate::confs::layer2());
-    assert!(passes(&a.raw("eth0"), &b.raw("eth0"), &mac_of(&rb, "eth0"), &mac_of(&ra, "eth0")));
-}
-
-/// A router advertisement from a pod must not give the node a default route, on a bridge of ours or adopted.
-fn cve_2020_10749_a_pod_is_no_router_for_the_node(node: &Node) {
-    for adopted in [false, true] {
-        let name = if adopted { "br1" } else { "br0" };
-        if adopted {
-            node.sh("ip link add br1 type bridge; ip link set br1 up");
-        }
-        let conf = merged(&plain(), &json!({ "name": name, "bridge": name }));
-        let pod = node.pod(&format!("pod-{name}"));
-        let result = Side::Ours.bridge().added(&conf, &pod);
-        let advertisement = router_advertisement(&mac_of(&result, "eth0"));
-        let raw = pod.raw("eth0");
-        let listener = Raw::open(name);
-        raw.send(&advertisement);
-        assert!(listener.saw(|frame| frame == advertisement, PATIENCE), "the advertisement reaches the bridge");
-        std::thread::sleep(SILENCE);
-        let routes = node.ip("-6 route show default");
-        assert!(routes.trim().is_empty(), "{name} took a pod for its router: {}", routes.trim());
-    }
-}
-
-/// RFC 4861, section 4.2, to all nodes, from a link-local address.
-fn router_advertisement(mac: &str) -> Vec<u8> {
-    let mut source = [0_u8; 16];
-    source[..2].copy_from_slice(&[0xfe, 0x80]);
-    source[15] = 0x99;
-    let mut target = [0_u8; 16];
-    target[..2].copy_from_slice(&[0xff, 0x02]);
-    target[15] = 1;
-    // Type, code, checksum, hop limit, flags, a lifetime of 1800 s, two timers.
-    let mut message = vec![134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-    let length = u8::try_from(message.len()).unwrap();
-    let pseudo = [&source[..], &target, &[0, 0, 0, length, 0, 0, 0, 58], &message].concat();
-    let sum: u32 = pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
-    let folded = u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
-    message[2..4].copy_from_slice(&(!folded).to_be_bytes());
-    let mac: Vec<u8> = mac.split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect();
-    let ethernet = [&[0x33, 0x33, 0, 0, 0, 1][..], &mac, &[0x86, 0xdd]].concat();
-    let ip = [&[0x60, 0, 0, 0, 0, length, 58, 255][..], &source, &target].concat();
-    [ethernet, ip, message].concat()
 }

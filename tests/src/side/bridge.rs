@@ -76,7 +76,11 @@ fn links() -> Vec<Case> {
     vec![
         Case::bridge("layer2", layer2()).bridge_mac_wanders(),
         Case::bridge("layer2_empty_ipam", merged(&layer2(), &json!({ "ipam": {} }))).bridge_mac_wanders(),
-        Case::bridge("layer2_gateway_and_masquerade_mean_nothing", merged(&layer2(), &json!({ "isGateway": true, "ipMasq": true }))).bridge_mac_wanders(),
+        Case::bridge(
+            "layer2_gateway_and_masquerade_mean_nothing",
+            merged(&layer2(), &json!({ "isGateway": true, "ipMasq": true })),
+        )
+        .bridge_mac_wanders(),
         case("mtu_1400", json!({ "mtu": 1400 })),
         case("mtu_9000", json!({ "mtu": 9000 })),
         case("mtu_0_is_the_default", json!({ "mtu": 0 })),
@@ -85,36 +89,56 @@ fn links() -> Vec<Case> {
         case("port_isolation", json!({ "portIsolation": true })),
         case("macspoofchk", json!({ "macspoofchk": true })),
         case("macspoofchk_and_masquerade", json!({ "macspoofchk": true, "ipMasq": true })),
-        Case::bridge("layer2_macspoofchk", merged(&layer2(), &json!({ "macspoofchk": true }))).bridge_mac_wanders(),
-        Case::bridge("disable_container_interface", merged(&layer2(), &json!({ "disableContainerInterface": true }))).bridge_mac_wanders(),
+        Case::bridge("layer2_macspoofchk", merged(&layer2(), &json!({ "macspoofchk": true })))
+            .bridge_mac_wanders(),
+        Case::bridge(
+            "disable_container_interface",
+            merged(&layer2(), &json!({ "disableContainerInterface": true })),
+        )
+        .bridge_mac_wanders(),
         case("bridge_name_of_15_characters", json!({ "bridge": "bridge789012345" })),
         Case::bridge("bridge_name_default", {
             let mut conf = plain();
             conf.as_object_mut().unwrap().remove("bridge");
             conf
         }),
-        case("dns_of_configuration", json!({
-            "dns": { "nameservers": ["10.88.0.1"], "domain": "pod.local", "search": ["a", "b"], "options": ["ndots:5"] }
-        })),
-        case("keys_in_other_case", json!({ "HAIRPINMODE": true, "MTU": 1300, "ipam": { "SUBNET": "10.77.0.0/24" } })),
-        case("nulls_are_absent", json!({
-            "mtu": null, "hairpinMode": null, "vlan": null, "ipMasqBackend": null, "dns": null, "args": null,
-            "runtimeConfig": null, "vlanTrunk": null, "ipam": { "rangeStart": null, "ranges": null, "dataDir": null }
-        })),
+        case(
+            "dns_of_configuration",
+            json!({
+                "dns": { "nameservers": ["10.88.0.1"], "domain": "pod.local", "search": ["a", "b"], "options": ["ndots:5"] }
+            }),
+        ),
+        case(
+            "keys_in_other_case",
+            json!({ "HAIRPINMODE": true, "MTU": 1300, "ipam": { "SUBNET": "10.77.0.0/24" } }),
+        ),
+        case(
+            "nulls_are_absent",
+            json!({
+                "mtu": null, "hairpinMode": null, "vlan": null, "ipMasqBackend": null, "dns": null, "args": null,
+                "runtimeConfig": null, "vlanTrunk": null, "ipam": { "rangeStart": null, "ranges": null, "dataDir": null }
+            }),
+        ),
         case("unknown_keys", json!({ "colour": "red", "ipam": { "size": 5 }, "keepThis": { "a": [1] } })),
         Case::bridge("last_equal_key_wins", plain())
-            .raw(r#"{"cniVersion": "1.1.0", "name": "net1", "type": "bridge", "mtu": 1200, "mtu": 1300,
-                "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "subnet": "10.2.0.0/24"}}"#)
-            .steps(vec![Add("a"), State, Del("a"), State]).bridge_mac_wanders(),
-        case("capabilities_and_aliases", json!({
-            "capabilities": { "mac": true, "ips": true, "aliases": true, "dns": true },
-            "runtimeConfig": { "aliases": { "net1": ["web"] }, "dns": { "servers": ["1.1.1.1"] } }
-        })),
+            .raw(
+                r#"{"cniVersion": "1.1.0", "name": "net1", "type": "bridge", "mtu": 1200, "mtu": 1300,
+                "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "subnet": "10.2.0.0/24"}}"#,
+            )
+            .steps(vec![Add("a"), State, Del("a"), State])
+            .bridge_mac_wanders(),
+        case(
+            "capabilities_and_aliases",
+            json!({
+                "capabilities": { "mac": true, "ips": true, "aliases": true, "dns": true },
+                "runtimeConfig": { "aliases": { "net1": ["web"] }, "dns": { "servers": ["1.1.1.1"] } }
+            }),
+        ),
     ]
 }
 
 fn macs() -> Vec<Case> {
-    let (arg, args, runtime) = ("0a:58:00:00:00:01", "0a:58:00:00:00:02", "0a:58:00:00:00:03");
+    let (args, runtime) = ("0a:58:00:00:00:02", "0a:58:00:00:00:03");
     let one = |steps: Step| vec![steps, State, Check("a"), Del("a"), State];
     vec![
         Case::bridge("mac_of_cni_args", plain()).steps(one(AddArgs("a", "IgnoreUnknown=1;MAC=0a:58:00:00:00:01"))),
@@ -130,7 +154,6 @@ fn macs() -> Vec<Case> {
             "a",
             "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=abc;K8S_POD_UID=1-2",
         ))),
-        Case::bridge(format!("mac_unused_{arg}").replace(':', ""), plain()).steps(one(AddArgs("a", ""))),
     ]
 }
 
@@ -181,7 +204,8 @@ fn failures() -> Vec<Case> {
         fails("fails_vlan_5000", json!({ "vlan": 5000 })).better(r"DEL a: (exit|nothing)", DEL_BAD),
         Case::bridge("fails_address_in_the_way", plain())
             .steps(vec![Host("ip link add cni0 type bridge; ip addr add 10.1.0.1/24 dev cni0"), Add("a")]),
-        Case::bridge("fails_bridge_is_no_bridge", plain()).steps(vec![Host("ip link add cni0 type veth peer name p"), Add("a")]),
+        Case::bridge("fails_bridge_is_no_bridge", plain())
+            .steps(vec![Host("ip link add cni0 type veth peer name p"), Add("a")]),
         Case::bridge("fails_check_without_result", plain()).steps(vec![Verb("CHECK")]),
     ]
 }
@@ -194,10 +218,18 @@ fn vlans() -> Vec<Case> {
         case("vlan", no_gateway.clone(), json!({ "vlan": 100 })),
         case("vlan_with_gateway", plain(), json!({ "vlan": 100 })),
         case("vlan_layer2", layer2(), json!({ "vlan": 100 })),
-        case("vlan_preserve_default", no_gateway.clone(), json!({ "vlan": 100, "preserveDefaultVlan": true })),
+        case(
+            "vlan_preserve_default",
+            no_gateway.clone(),
+            json!({ "vlan": 100, "preserveDefaultVlan": true }),
+        ),
         case("trunk_ids", layer2(), json!({ "vlanTrunk": [{ "id": 101 }, { "id": 200 }] })),
         case("trunk_ranges", layer2(), json!({ "vlanTrunk": [{ "minID": 101, "maxID": 105 }, { "id": 7 }] })),
-        case("trunk_preserve_default", layer2(), json!({ "vlanTrunk": [{ "id": 101 }], "preserveDefaultVlan": true })),
+        case(
+            "trunk_preserve_default",
+            layer2(),
+            json!({ "vlanTrunk": [{ "id": 101 }], "preserveDefaultVlan": true }),
+        ),
         case("trunk_and_native_vlan", layer2(), json!({ "vlan": 100, "vlanTrunk": [{ "id": 101 }] })),
         case("trunk_empty", layer2(), json!({ "vlanTrunk": [] })),
         case("vlan_masquerade", plain(), json!({ "vlan": 100, "ipMasq": true })),

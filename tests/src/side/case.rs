@@ -98,13 +98,6 @@ impl Case {
         self
     }
 
-    /// A difference that is meant in this case, and neither better nor worse.
-    #[must_use]
-    pub fn other(mut self, pattern: &'static str, reason: &'static str) -> Self {
-        self.meant.push(Meant { pattern, reason, better: Better::Neither, sometimes: false });
-        self
-    }
-
     /// For cases in which the reference gives the bridge no address, and so no MAC of its own.
     #[must_use]
     pub fn bridge_mac_wanders(mut self) -> Self {

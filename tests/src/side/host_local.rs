@@ -8,6 +8,7 @@ use super::bridge::replaced;
 use super::case::{Case, Step};
 use Step::{Add, AddArgs, Check, Del, Host, State, Verb};
 
+#[expect(clippy::needless_pass_by_value)] // a table of literals reads better without borrows
 fn direct(name: &str, ipam: Value) -> Case {
     Case::host_local(format!("host_local_{name}"), host_local(&ipam))
 }
@@ -21,29 +22,84 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn ranges() -> Vec<Case> {
-    let five = || vec![Add("a"), Add("b"), Add("c"), State, Del("b"), Add("d"), Add("e"), Del("a"), Add("f"), Add("g"), State];
+    let five = || {
+        vec![
+            Add("a"),
+            Add("b"),
+            Add("c"),
+            State,
+            Del("b"),
+            Add("d"),
+            Add("e"),
+            Del("a"),
+            Add("f"),
+            Add("g"),
+            State,
+        ]
+    };
     vec![
         direct("subnet", json!({ "subnet": "10.88.0.0/24" })),
-        direct("start_and_end", json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.10", "rangeEnd": "10.88.0.12" })).steps(five()),
-        direct("several_ranges_of_a_set", json!({ "ranges": [[
+        direct(
+            "start_and_end",
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.10", "rangeEnd": "10.88.0.12" }),
+        )
+        .steps(five()),
+        direct(
+            "several_ranges_of_a_set",
+            json!({ "ranges": [[
             { "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.10", "rangeEnd": "10.88.0.11" },
             { "subnet": "10.88.1.0/24", "rangeStart": "10.88.1.10", "rangeEnd": "10.88.1.12" }
-        ]] })).steps(five()),
+        ]] }),
+        )
+        .steps(five()),
         direct("dual", json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]] })),
-        direct("subnet_and_ranges", json!({ "subnet": "10.88.0.0/24", "ranges": [[{ "subnet": "10.89.0.0/24" }]] })),
-        direct("gateway_at_the_end", json!({ "subnet": "10.88.0.0/29", "gateway": "10.88.0.6" })).steps(five()),
-        direct("gateway_in_the_middle", json!({ "subnet": "10.88.0.0/29", "gateway": "10.88.0.4" })).steps(five()),
+        direct(
+            "subnet_and_ranges",
+            json!({ "subnet": "10.88.0.0/24", "ranges": [[{ "subnet": "10.89.0.0/24" }]] }),
+        ),
+        direct("gateway_at_the_end", json!({ "subnet": "10.88.0.0/29", "gateway": "10.88.0.6" }))
+            .steps(five()),
+        direct("gateway_in_the_middle", json!({ "subnet": "10.88.0.0/29", "gateway": "10.88.0.4" }))
+            .steps(five()),
         direct("gateway_outside", json!({ "subnet": "10.88.0.0/24", "gateway": "10.99.0.1" })),
-        direct("start_at_the_gateway", json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.1", "rangeEnd": "10.88.0.3" })).steps(five()),
+        direct(
+            "start_at_the_gateway",
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "10.88.0.1", "rangeEnd": "10.88.0.3" }),
+        )
+        .steps(five()),
         direct("length_30", json!({ "subnet": "10.88.0.0/30" })),
         direct("length_29_exhausted", json!({ "subnet": "10.88.0.0/29" })).steps(vec![
-            Add("a"), Add("b"), Add("c"), Add("d"), Add("e"), Add("f"), Del("c"), Add("f"), Add("g"), State,
+            Add("a"),
+            Add("b"),
+            Add("c"),
+            Add("d"),
+            Add("e"),
+            Add("f"),
+            Del("c"),
+            Add("f"),
+            Add("g"),
+            State,
         ]),
-        direct("ipv6_length_126", json!({ "subnet": "fd00::/126" })).steps(vec![Add("a"), Add("b"), Add("c"), State, Del("a"), Add("c"), State]),
+        direct("ipv6_length_126", json!({ "subnet": "fd00::/126" })).steps(vec![
+            Add("a"),
+            Add("b"),
+            Add("c"),
+            State,
+            Del("a"),
+            Add("c"),
+            State,
+        ]),
         direct("ipv6_length_64", json!({ "subnet": "fd00::/64" })),
         direct("ipv6_written_long", json!({ "subnet": "FD00:0:0:0::/64", "rangeStart": "fd00:0::00ff" })),
-        direct("broadcast_can_be_asked_for_by_range_end", json!({ "subnet": "10.88.0.0/30", "rangeEnd": "10.88.0.3" })).steps(five()),
-        direct("ipv4_written_as_ipv6", json!({ "subnet": "10.88.0.0/24", "rangeStart": "::ffff:10.88.0.20" })),
+        direct(
+            "broadcast_can_be_asked_for_by_range_end",
+            json!({ "subnet": "10.88.0.0/30", "rangeEnd": "10.88.0.3" }),
+        )
+        .steps(five()),
+        direct(
+            "ipv4_written_as_ipv6",
+            json!({ "subnet": "10.88.0.0/24", "rangeStart": "::ffff:10.88.0.20" }),
+        ),
         small("length_31", "10.88.0.0/31"),
         small("length_32", "10.88.0.5/32"),
         small("ipv6_length_127", "fd00::/127"),
@@ -53,32 +109,54 @@ fn ranges() -> Vec<Case> {
 
 /// Subnets that the reference calls too small.
 fn small(name: &str, subnet: &str) -> Case {
-    direct(name, json!({ "subnet": subnet }))
-        .steps(vec![Add("a"), Del("a")])
-        .better(r"(ADD|DEL) a: (exit|result|nothing)", "every address of a /31, /32, /127 and /128 can be given out (RFC 3021, RFC 6164)")
+    direct(name, json!({ "subnet": subnet })).steps(vec![Add("a"), Del("a")]).better(
+        r"(ADD|DEL) a: (exit|result|nothing)",
+        "every address of a /31, /32, /127 and /128 can be given out (RFC 3021, RFC 6164)",
+    )
 }
 
 fn routes() -> Vec<Case> {
     let case = |name, routes: Value| {
-        Case::bridge(name, merged(&plain(), &json!({ "ipam": { "routes": routes } })))
-            .steps(vec![Add("a"), State, Check("a"), Del("a"), State])
+        Case::bridge(name, merged(&plain(), &json!({ "ipam": { "routes": routes } }))).steps(vec![
+            Add("a"),
+            State,
+            Check("a"),
+            Del("a"),
+            State,
+        ])
     };
     vec![
-        case("route_with_gateway", json!([{ "dst": "0.0.0.0/0" }, { "dst": "10.5.0.0/16", "gw": "10.88.0.9" }])),
-        case("route_mtu", json!([{ "dst": "10.5.0.0/16", "mtu": 1300 }])).better(r"route unicast 10.5.0.0/16", "the route has its MTU"),
-        case("route_advmss", json!([{ "dst": "10.5.0.0/16", "advmss": 1200 }])).better(r"route unicast 10.5.0.0/16", "the route has its maximal segment size"),
+        case(
+            "route_with_gateway",
+            json!([{ "dst": "0.0.0.0/0" }, { "dst": "10.5.0.0/16", "gw": "10.88.0.9" }]),
+        ),
+        case("route_mtu", json!([{ "dst": "10.5.0.0/16", "mtu": 1300 }]))
+            .better(r"route unicast 10.5.0.0/16", "the route has its MTU"),
+        case("route_advmss", json!([{ "dst": "10.5.0.0/16", "advmss": 1200 }]))
+            .better(r"route unicast 10.5.0.0/16", "the route has its maximal segment size"),
         case("route_priority", json!([{ "dst": "10.5.0.0/16", "priority": 77 }])),
-        case("route_table", json!([{ "dst": "10.5.0.0/16", "table": 100 }])).better(r"CHECK a: (exit|nothing)", "CHECK looks for a route in its own table"),
-        case("route_scope_link", json!([{ "dst": "10.5.0.0/16", "scope": 253 }])).steps(vec![Add("a"), Del("a")]),
+        case("route_table", json!([{ "dst": "10.5.0.0/16", "table": 100 }]))
+            .better(r"CHECK a: (exit|nothing)", "CHECK looks for a route in its own table"),
+        case("route_scope_link", json!([{ "dst": "10.5.0.0/16", "scope": 253 }]))
+            .steps(vec![Add("a"), Del("a")]),
         case("route_scope_global", json!([{ "dst": "10.5.0.0/16", "scope": 0 }])),
-        case("route_host_bits", json!([{ "dst": "10.5.0.7/16" }])).steps(vec![Add("a"), Del("a")]).better(r"ADD a: (exit|result)", "host bits of a destination are cut; the kernel would refuse them"),
-        case("route_twice", json!([{ "dst": "10.5.0.0/16" }, { "dst": "10.5.0.0/16" }])).steps(vec![Add("a"), Del("a")]).better(r"ADD a: (exit|result)", "a route named twice is one route"),
+        case("route_host_bits", json!([{ "dst": "10.5.0.7/16" }])).steps(vec![Add("a"), Del("a")]).better(
+            r"ADD a: (exit|result)",
+            "host bits of a destination are cut; the kernel would refuse them",
+        ),
+        case("route_twice", json!([{ "dst": "10.5.0.0/16" }, { "dst": "10.5.0.0/16" }]))
+            .steps(vec![Add("a"), Del("a")])
+            .better(r"ADD a: (exit|result)", "a route named twice is one route"),
         case("route_ipv6_without_address", json!([{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }])),
-        case("route_through_nowhere", json!([{ "dst": "10.5.0.0/16", "gw": "192.0.2.1" }])).steps(vec![Add("a"), Del("a")]),
-        Case::bridge("routes_of_both_families", replaced(&json!({
-            "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]],
-            "routes": [{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }, { "dst": "fd01::/48", "gw": "fd00::9" }]
-        }))),
+        case("route_through_nowhere", json!([{ "dst": "10.5.0.0/16", "gw": "192.0.2.1" }]))
+            .steps(vec![Add("a"), Del("a")]),
+        Case::bridge(
+            "routes_of_both_families",
+            replaced(&json!({
+                "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]],
+                "routes": [{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }, { "dst": "fd01::/48", "gw": "fd00::9" }]
+            })),
+        ),
     ]
 }
 
@@ -88,22 +166,40 @@ fn wishes() -> Vec<Case> {
     let base = || json!({ "ranges": [[{ "subnet": "10.88.0.0/24" }], [{ "subnet": "fd00::/64" }]] });
     let wish = |name: &str, keys: Value| {
         let conf = merged(&host_local(&base()), &keys);
-        Case::host_local(format!("host_local_{name}"), conf).steps(vec![Add("a"), State, Add("b"), Del("a"), Add("b"), State])
+        Case::host_local(format!("host_local_{name}"), conf).steps(vec![
+            Add("a"),
+            State,
+            Add("b"),
+            Del("a"),
+            Add("b"),
+            State,
+        ])
     };
     vec![
         wish("args_ips", json!({ "args": { "cni": { "ips": ["10.88.0.50", "fd00::50"] } } })),
         wish("args_ips_with_prefix", json!({ "args": { "cni": { "ips": ["10.88.0.50/24"] } } })),
         wish("runtime_ips", json!({ "runtimeConfig": { "ips": ["10.88.0.60/24", "fd00::60/64"] } })),
-        wish("runtime_ips_one_family", json!({ "runtimeConfig": { "ips": ["fd00::60"] } }))
-            .better(r"05 ADD b: result ips 0 address|06 files: file \S+/(10.88.0.[34]|last_reserved_ip.0) ", "an ADD that fails moves no cursor"),
+        wish("runtime_ips_one_family", json!({ "runtimeConfig": { "ips": ["fd00::60"] } })).better(
+            r"05 ADD b: result ips 0 address|06 files: file \S+/(10.88.0.[34]|last_reserved_ip.0) ",
+            "an ADD that fails moves no cursor",
+        ),
         wish("runtime_ranges", json!({ "runtimeConfig": { "ipRanges": [[{ "subnet": "10.77.0.0/24" }]] } })),
-        wish("outside", json!({ "runtimeConfig": { "ips": ["192.0.2.9"] } })).better(r"^- 0[26] files: (directory|file \S+/last_reserved)", NO_DIRECTORY),
-        wish("the_gateway", json!({ "runtimeConfig": { "ips": ["10.88.0.1"] } })).better(r"^- 0[26] files: directory ", NO_DIRECTORY),
+        wish("outside", json!({ "runtimeConfig": { "ips": ["192.0.2.9"] } }))
+            .better(r"^- 0[26] files: (directory|file \S+/last_reserved)", NO_DIRECTORY),
+        wish("the_gateway", json!({ "runtimeConfig": { "ips": ["10.88.0.1"] } }))
+            .better(r"^- 0[26] files: directory ", NO_DIRECTORY),
         direct("wish_of_cni_args", base()).steps(vec![
-            AddArgs("a", "IgnoreUnknown=1;IP=10.88.0.70"), AddArgs("b", "IgnoreUnknown=1;IP=10.88.0.70"), Add("c"), State,
+            AddArgs("a", "IgnoreUnknown=1;IP=10.88.0.70"),
+            AddArgs("b", "IgnoreUnknown=1;IP=10.88.0.70"),
+            Add("c"),
+            State,
         ]),
         direct("wish_below_the_cursor", base()).steps(vec![
-            AddArgs("a", "IP=10.88.0.90"), Add("b"), AddArgs("c", "IP=10.88.0.10"), Add("d"), State,
+            AddArgs("a", "IP=10.88.0.90"),
+            Add("b"),
+            AddArgs("c", "IP=10.88.0.10"),
+            Add("d"),
+            State,
         ]),
     ]
 }

@@ -56,15 +56,24 @@ pub const EVERYWHERE: &[Meant] = &[
         "masquerade is one element in a set of the table inet trestle: no program is run, whatever the number of pods",
     ),
     better(r"^\+ \d\d host: nft (element \S+|\w+ inet trestle) ", "the same: the table inet trestle"),
-    better(r"^- \d\d host: nft \w+ bridge nat ", "the spoof check is one element in a set: no program is run"),
+    better(
+        r"^- \d\d host: nft \w+ bridge nat ",
+        "the spoof check is one element in a set: no program is run",
+    ),
     better(r"^\+ \d\d host: nft \w+ bridge trestle ", "the same: the table bridge trestle"),
     // IPv6.
     better(
         r"^\+ \d\d (pod \w+|host): address (eth\d|cni0) [0-9a-f:]+/\d+ .*nodad",
         "no wait for duplicate address detection, by the address's flag",
     ),
-    neither(r"^- \d\d (pod \w+|host): address (eth\d|cni0) [0-9a-f:]+/\d+ scope global valid", "the same address without the flag nodad"),
-    neither(r"^[-+] \d\d pod \w+: sysctl net/ipv6/conf/eth\d/accept_dad ", "not switched off for the whole link: the addresses have the flag nodad"),
+    neither(
+        r"^- \d\d (pod \w+|host): address (eth\d|cni0) [0-9a-f:]+/\d+ scope global valid",
+        "the same address without the flag nodad",
+    ),
+    neither(
+        r"^[-+] \d\d pod \w+: sysctl net/ipv6/conf/eth\d/accept_dad ",
+        "not switched off for the whole link: the addresses have the flag nodad",
+    ),
     better(
         r"^[-+] \d\d host: (link <veth\d+> inet6_addr_gen_mode|sysctl net/ipv6/conf/<veth\d+>/(addr_gen_mode|accept_ra)) ",
         "a port of a bridge has no IPv6 address of its own, so nothing to advertise and no router to accept",
@@ -74,10 +83,21 @@ pub const EVERYWHERE: &[Meant] = &[
         "plugins#858: a new address is announced, so that neighbours forget the old one's MAC",
     ),
     // Links.
-    better(r"^\+ \d\d host: link <veth\d+> ifalias trestle ", "`ip link` says whose link it is; GC and DEL find it without namespace or result"),
-    neither(r"^\+ \d\d host: link <veth\d+> txqlen 1000", "the kernel's default length; a veth without queueing discipline uses none"),
-    neither(r"^\+ \d\d ADD \w+: result dns \{\}", "printed even when empty, as in the versions before 1.0.0"),
+    better(
+        r"^\+ \d\d host: link <veth\d+> ifalias trestle ",
+        "`ip link` says whose link it is; GC and DEL find it without namespace or result",
+    ),
+    neither(
+        r"^\+ \d\d host: link <veth\d+> txqlen 1000",
+        "the kernel's default length; a veth without queueing discipline uses none",
+    ),
     // Files.
-    neither(r"^[-+] \d\d files: file \S+/lock ", "mode 0600 like every file beside it; nobody executes a lock"),
-    better(r"^\+ \d\d files: file \S+/\.index 600 binary", "an index of the leases: no verb reads all of them"),
+    neither(
+        r"^[-+] \d\d files: file \S+/lock ",
+        "mode 0600 like every file beside it; nobody executes a lock",
+    ),
+    better(
+        r"^\+ \d\d files: file \S+/\.index 600 binary",
+        "an index of the leases: no verb reads all of them",
+    ),
 ];

@@ -76,7 +76,8 @@ impl Replay<'_> {
             Step::State => {
                 self.settle();
                 let state = self.mask.snapshot(&self.node.snapshot());
-                let places = state.0.into_iter().map(|(place, facts)| (format!("{number:02} {place}"), facts));
+                let places =
+                    state.0.into_iter().map(|(place, facts)| (format!("{number:02} {place}"), facts));
                 self.record.0.extend(places);
             }
         }
@@ -109,8 +110,9 @@ impl Replay<'_> {
     /// Names the MACs by whose they are: the pair's first, the bridge's apart.
     fn know_macs(&mut self, result: &Value) {
         let links = result["interfaces"].as_array().into_iter().flatten();
-        let (ports, bridges): (Vec<_>, Vec<_>) =
-            links.partition(|l| l["sandbox"].is_string() || l["name"].as_str().unwrap_or_default().starts_with("veth"));
+        let (ports, bridges): (Vec<_>, Vec<_>) = links.partition(|l| {
+            l["sandbox"].is_string() || l["name"].as_str().unwrap_or_default().starts_with("veth")
+        });
         for (kind, links) in [("mac", ports), ("bridge-mac", bridges)] {
             links.iter().filter_map(|l| l["mac"].as_str()).for_each(|mac| self.mask.know(kind, mac));
         }
