@@ -20,7 +20,7 @@ host_state() {
 	ip -j addr | jq -S 'del(.. | .valid_life_time?, .preferred_life_time?)'
 	{ ip route show table all; ip -6 route show table all; } | sed 's/ expires [0-9]*sec//'
 	nft list ruleset 2>/dev/null || true
-	sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding 2>/dev/null || true
+	cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding
 	ls -lR /var/lib/cni /run/netns /run/cni /etc/cni /opt/cni 2>/dev/null || true
 }
 

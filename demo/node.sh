@@ -109,7 +109,7 @@ node_state() {
 	{ nft list ruleset | grep -vE '^[[:space:]]*[{}]?$' || true; } | sed 's/^/rules /'
 	{ find "$leases" -type f 2>/dev/null || true; } | sed "s|^|file |"
 	# Forwarding is the node's own switch; it stays on once there is a gateway.
-	sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding | sed 's/^/sysctl /'
+	(cd /proc/sys && grep . net/ipv4/ip_forward net/ipv6/conf/all/forwarding) | sed 's/^/sysctl /; s/:/=/'
 }
 
 # --- the node and the host outside ---------------------------------------------------------------------
