@@ -95,6 +95,8 @@ fn attributes(prefix: &str, value: &Value, facts: &mut Vec<String>) {
                 flags.retain(|f| !matches!(*f, "LOWER_UP" | "NO-CARRIER" | "M-DOWN"));
                 facts.push(format!("{prefix} flags {}", flags.join(",")));
             }
+            // No queueing either way; which of the two tells only whether the link was ever up.
+            Value::String(text) if key == "qdisc" && matches!(text.as_str(), "noop" | "noqueue") => {}
             Value::String(text) => facts.push(format!("{prefix} {key} {text}")),
             other => facts.push(format!("{prefix} {key} {other}")),
         }

@@ -117,10 +117,15 @@ impl Node {
         names
     }
 
+    /// How many ends of veth pairs the node has.
+    pub fn pairs(&self) -> usize {
+        self.sh("ip -o link show type veth").lines().count()
+    }
+
     /// Waits until the node has this many ends of veth pairs: those of a dead namespace go a moment after it.
     pub fn await_pairs(&self, count: usize) {
         for _ in 0..200 {
-            if self.sh("ip -o link show type veth").lines().count() == count {
+            if self.pairs() == count {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -24,7 +24,8 @@ pub fn cases() -> Vec<Case> {
         adopted(
             "bridge_with_the_gateway",
             "ip link add cni0 type bridge; ip addr add 10.88.0.1/16 dev cni0; ip link set cni0 up",
-        ),
+        )
+        .bridge_mac_wanders(),
         adopted(
             "bridge_with_a_port",
             "ip link add cni0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 master cni0; ip link set p0 up; ip link set p1 up; ip link set cni0 up",

@@ -70,8 +70,9 @@ impl Replay<'_> {
             Step::Conf(conf) => self.conf = conf.clone(),
             Step::Host(command) => drop(self.node.sh(command)),
             Step::Destroy(name) => {
+                let pairs = self.node.pairs();
                 self.pod(name).0.destroy();
-                self.settle();
+                self.node.await_pairs(pairs - 1);
             }
             Step::State => {
                 self.settle();
