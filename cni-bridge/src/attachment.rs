@@ -5,8 +5,9 @@ use cni_common::kernel::rtnl::BridgeSpec;
 use cni_common::kernel::{Node, Side};
 use cni_common::plan::Plan;
 use cni_common::resources::{
-    Announcement, Bridge as BridgeLink, BridgePort, ContainerAddress, ContainerLink, ContainerRoute,
-    GatewayAddress, IptablesMasquerade, Masquerade, SpoofCheck, Sysctls, VethPair, VlanGateway,
+    Announcement, Bridge as BridgeLink, BridgePort, BridgeState, ContainerAddress, ContainerLink,
+    ContainerRoute, GatewayAddress, IptablesMasquerade, Masquerade, SpoofCheck, Sysctls, VethPair,
+    VlanGateway,
 };
 use cni_common::spec::{CniError, CniResult, Code, IfName, Interface, IpConfig, MacAddr, Request};
 
@@ -150,11 +151,16 @@ impl Bridge {
         };
         let told_mac = told.and_then(|i| MacAddr::bytes(&i.mac)).map(MacAddr);
         plan.push(BridgeLink::new(spec, self.promiscuous, told_mac));
-        if !self.is_gateway || addressing.ips.is_empty() {
-            return Ok(());
+        if self.is_gateway {
+            self.plan_gateways(plan, addressing)?;
         }
+        plan.push(BridgeState::new(self.bridge.clone(), self.promiscuous));
+        Ok(())
+    }
+
+    fn plan_gateways(&self, plan: &mut Plan, addressing: &Addressing) -> Result<(), CniError> {
         let mut carrier = self.bridge.clone();
-        if let Some(gateway) = self.vlan_gateway()? {
+        if let Some(gateway) = self.vlan_gateway()?.filter(|_| !addressing.ips.is_empty()) {
             carrier = gateway.link.clone();
             plan.push(gateway);
         }

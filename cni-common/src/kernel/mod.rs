@@ -5,6 +5,7 @@ mod netlink;
 mod netns;
 pub mod nft;
 mod node;
+mod pending;
 pub mod process;
 pub mod rtnl;
 pub mod sysctl;

@@ -1,11 +1,12 @@
 //! One call's view of the kernel: a socket to each namespace, opened when first used.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnetwork::IpNetwork;
 
 use super::nft::NftSocket;
+use super::pending::PendingAddresses;
 use super::rtnl::{Address, KernelRoute, Link, RouteSocket};
 use super::{Errno, KernelError, NetNs, Outcome};
 use crate::spec::{IfName, MacAddr};
@@ -38,6 +39,7 @@ pub struct Node {
     nft: Option<NftSocket>,
     host_links: HashMap<IfName, Link>,
     container_indexes: HashMap<IfName, u32>,
+    pending: HashMap<Side, PendingAddresses>,
     seen: Seen,
 }
 
@@ -61,6 +63,7 @@ impl Node {
             nft: None,
             host_links: HashMap::new(),
             container_indexes: HashMap::new(),
+            pending: HashMap::new(),
             seen: Seen::default(),
         })
     }
@@ -194,6 +197,40 @@ impl Node {
     pub fn wait_address_usable(&mut self, index: u32, address: IpNetwork, limit: Duration) -> Outcome<()> {
         let mut events = self.within(Side::Container, RouteSocket::address_events)?;
         self.route(Side::Container)?.wait_address(&mut events, index, address, limit)
+    }
+
+    /// Adds an address without duplicate address detection; tells whether it was added. An IPv6 address
+    /// answers when [`Node::finish_addresses`] has returned.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn add_address(&mut self, side: Side, index: u32, address: IpNetwork) -> Outcome<bool> {
+        if address.is_ipv4() {
+            return self.route(side)?.add_address(index, address, false);
+        }
+        let mut pending = match self.pending.remove(&side) {
+            Some(pending) => pending,
+            None => self.within(side, PendingAddresses::listen)?,
+        };
+        let added = self.route(side)?.add_address(index, address, false)?;
+        if added {
+            pending.push(index, address.ip());
+        }
+        self.pending.insert(side, pending);
+        Ok(added)
+    }
+
+    /// Waits until all added addresses answer; false when that took longer than `limit`.
+    ///
+    /// # Errors
+    /// When the notifications could not be read.
+    pub fn finish_addresses(&mut self, limit: Duration) -> Outcome<bool> {
+        let deadline = Instant::now() + limit;
+        let mut finished = true;
+        for (_, mut pending) in self.pending.drain() {
+            finished &= pending.wait(deadline)?;
+        }
+        Ok(finished)
     }
 
     /// The link of that name as CHECK saw it first in this call.

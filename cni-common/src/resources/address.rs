@@ -13,6 +13,8 @@ use crate::spec::{IfName, MacAddr};
 
 /// Longest wait for duplicate address detection (`enabledad`), as in the reference.
 const DAD_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for the kernel to finish an IPv6 address; it needs microseconds.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(5);
 
 /// An address of the container's link.
 #[derive(Clone, Debug)]
@@ -34,9 +36,12 @@ impl fmt::Display for ContainerAddress {
 impl Resource for ContainerAddress {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
         let index = node.container_index(&self.link)?;
-        let container = node.route(Side::Container)?;
-        let added = container.add_address(index, self.address, self.dad)?;
-        if self.dad && self.address.is_ipv6() {
+        if !self.dad {
+            let added = node.add_address(Side::Container, index, self.address)?;
+            return Ok(if added { Applied::Created } else { Applied::Unchanged });
+        }
+        let added = node.route(Side::Container)?.add_address(index, self.address, true)?;
+        if self.address.is_ipv6() {
             node.wait_address_usable(index, self.address, DAD_LIMIT)?;
         }
         Ok(if added { Applied::Created } else { Applied::Unchanged })
@@ -87,6 +92,10 @@ impl fmt::Display for Announcement {
 
 impl Resource for Announcement {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
+        // What is announced must answer.
+        if !node.finish_addresses(ADDRESS_LIMIT)? {
+            tracing::warn!("the kernel has not finished the addresses yet");
+        }
         let change = LinkChange { mac: Some(self.mac), ..LinkChange::default() };
         // The attachment works without it, only a reused address may answer late.
         if let Err(error) = node.route(Side::Container)?.change_link(&self.link, &change) {

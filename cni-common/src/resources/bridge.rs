@@ -1,15 +1,13 @@
 //! The bridge.
 
-use std::cell::RefCell;
 use std::fmt;
 
-use crate::kernel::rtnl::{BridgeSpec, Link, LinkChange};
-use crate::kernel::{Errno, KernelError, Node, Outcome, Side, sysctl};
+use crate::kernel::rtnl::{BridgeSpec, Link};
+use crate::kernel::{Errno, KernelError, Node, Outcome, Side};
 use crate::plan::{Applied, Drift, Resource, Scope};
 use crate::spec::{IfName, MacAddr};
 
-/// The bridge that joins the attachments of a network. One that is there already is adopted as it is:
-/// only switched on, and made promiscuous where that is asked.
+/// The bridge that joins the attachments of a network. One that is there already is adopted as it is.
 #[derive(Clone, Debug)]
 pub struct Bridge {
     /// How to make it.
@@ -18,16 +16,6 @@ pub struct Bridge {
     pub promiscuous: bool,
     /// The address that the previous result told, for CHECK.
     told_mac: Option<MacAddr>,
-    /// What this call changed about a bridge that was there, for rollback.
-    changed: RefCell<Option<Before>>,
-}
-
-/// An adopted bridge before it was adopted.
-#[derive(Clone, Debug)]
-struct Before {
-    up: bool,
-    promiscuous: bool,
-    accept_ra: Option<String>,
 }
 
 /// What the hardware address of a bridge of ours begins with: locally administered, so not a vendor's.
@@ -38,7 +26,7 @@ impl Bridge {
     /// A bridge; `told_mac` is its address in the previous result. Only one of ours is sure to have kept it:
     /// the reference's takes the lowest of its ports' until somebody gives it an address.
     pub fn new(spec: BridgeSpec, promiscuous: bool, told_mac: Option<MacAddr>) -> Self {
-        Bridge { spec, promiscuous, told_mac, changed: RefCell::default() }
+        Bridge { spec, promiscuous, told_mac }
     }
 
     /// An address for a bridge of ours, out of random bytes.
@@ -48,7 +36,7 @@ impl Bridge {
     }
 }
 
-fn is_fixed(mac: MacAddr) -> bool {
+pub(super) fn is_fixed(mac: MacAddr) -> bool {
     mac.0.starts_with(&OUR_MACS)
 }
 
@@ -96,64 +84,8 @@ impl Bridge {
             }
             Err(error) => return Err(error),
         }
-        if self.promiscuous {
-            let change = LinkChange { promiscuous: Some(true), ..LinkChange::default() };
-            node.route(Side::Host)?.change_link(self.name(), &change)?;
-        }
-        self.refuse_routers();
+        super::bridge_state::refuse_routers(self.name());
         Ok(Some(()))
-    }
-
-    /// Brings one that is there up to what ADD needs; tells whether it changed anything.
-    fn adopt(&self, node: &mut Node, link: &Link) -> Outcome<Applied> {
-        if link.kind != "bridge" {
-            return Err(self.not_a_bridge(link));
-        }
-        let promiscuous = self.promiscuous && !link.promiscuous;
-        // Setting the address that it has fixes it: else it would follow the lowest of its ports.
-        let mac = link.mac.filter(|mac| !is_fixed(*mac));
-        if link.up && !promiscuous && mac.is_none() {
-            return Ok(Applied::Unchanged);
-        }
-        let mut before = Before { up: link.up, promiscuous: link.promiscuous, accept_ra: None };
-        let change = LinkChange {
-            up: (!link.up).then_some(true),
-            promiscuous: promiscuous.then_some(true),
-            mac,
-            ..LinkChange::default()
-        };
-        node.route(Side::Host)?.change_link(self.name(), &change)?;
-        if mac.is_some() {
-            before.accept_ra = self.refuse_routers();
-        }
-        self.changed.replace(Some(before));
-        Ok(Applied::Created)
-    }
-
-    /// Routes by a bridge are ours to set, not those of a router that a pod plays (CVE-2020-10749); gives
-    /// the setting it had. Where there is no IPv6 there is nothing to set.
-    fn refuse_routers(&self) -> Option<String> {
-        sysctl::set(&self.accept_ra(), "0").ok().flatten()
-    }
-
-    fn accept_ra(&self) -> String {
-        format!("net/ipv6/conf/{}/accept_ra", self.name())
-    }
-
-    /// Gives an adopted bridge back as it was.
-    fn give_back(&self, node: &mut Node, before: &Before) -> Outcome<()> {
-        if let Some(value) = &before.accept_ra {
-            sysctl::set(&self.accept_ra(), value)?;
-        }
-        let change = LinkChange {
-            up: (!before.up).then_some(false),
-            promiscuous: (self.promiscuous && !before.promiscuous).then_some(false),
-            ..LinkChange::default()
-        };
-        if change == LinkChange::default() {
-            return Ok(());
-        }
-        node.route(Side::Host)?.change_link(self.name(), &change)
     }
 }
 
@@ -174,9 +106,11 @@ impl Resource for Bridge {
             node.host_link(self.name())?;
             return Ok(Applied::Created);
         };
-        let applied = self.adopt(node, &link)?;
+        if link.kind != "bridge" {
+            return Err(self.not_a_bridge(&link));
+        }
         node.note_host_link(self.name(), link);
-        Ok(applied)
+        Ok(Applied::Unchanged)
     }
 
     fn check(&self, node: &mut Node) -> Outcome<Option<Drift>> {
@@ -201,15 +135,12 @@ impl Resource for Bridge {
         Ok(drift.map(Drift))
     }
 
-    /// Only for rollback of an ADD that made or changed it, and only while nobody else has come to use it.
+    /// Only for rollback of an ADD that made it, and only while nobody else has come to use it.
     fn remove(&self, node: &mut Node) -> Outcome<()> {
         let host = node.route(Side::Host)?;
         let Some(link) = host.link(self.name())? else { return Ok(()) };
         if host.ports(link.index)? > 0 {
             return Ok(());
-        }
-        if let Some(before) = self.changed.take() {
-            return self.give_back(node, &before);
         }
         host.delete_link(self.name()).map(|_| ())
     }

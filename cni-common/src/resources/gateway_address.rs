@@ -65,7 +65,7 @@ impl Resource for GatewayAddress {
             }
             host.delete_address(index, other)?;
         }
-        match host.add_address(index, self.address, false)? {
+        match node.add_address(Side::Host, index, self.address)? {
             true => Ok(Applied::Created),
             false => Ok(Applied::Unchanged),
         }

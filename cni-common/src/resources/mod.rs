@@ -3,6 +3,7 @@
 
 mod address;
 mod bridge;
+mod bridge_state;
 mod container_link;
 mod gateway_address;
 mod iptables;
@@ -22,6 +23,7 @@ mod vlan_gateway;
 
 pub use address::{Announcement, ContainerAddress};
 pub use bridge::Bridge;
+pub use bridge_state::BridgeState;
 pub use container_link::ContainerLink;
 pub use gateway_address::GatewayAddress;
 pub use iptables::{IptablesMasquerade, IptablesRules};

@@ -89,7 +89,7 @@ fn message(index: u32, address: IpNetwork) -> AddressMessage {
     message
 }
 
-fn read(message: &AddressMessage) -> Option<Address> {
+pub(super) fn read(message: &AddressMessage) -> Option<Address> {
     let mut ip = None;
     let mut flags = AddressFlags::empty();
     for attribute in &message.attributes {

@@ -1,5 +1,6 @@
 //! Waiting for a link or an address by notification, never by asking again and again.
 
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -98,22 +99,37 @@ impl RouteSocket {
 
     /// Waits for a notification about a link or its addresses; false when the deadline came first.
     fn next_about(&mut self, index: u32, deadline: Instant) -> Outcome<bool> {
+        while self.heard_before(deadline)? {
+            match self.next_event()? {
+                Event::Lost => return Ok(true),
+                Event::Changed(about) | Event::Address(about, _) if about == index => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next address that was finished; none when the deadline came first, or notifications were lost.
+    pub fn next_address(&mut self, deadline: Instant) -> Outcome<Option<(u32, IpAddr)>> {
+        while self.heard_before(deadline)? {
+            match self.next_event()? {
+                Event::Lost => return Ok(None),
+                Event::Address(index, address) => return Ok(Some((index, address))),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn heard_before(&mut self, deadline: Instant) -> Outcome<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            let ready = {
-                let socket = &*self.connection.socket();
-                poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout)
-            };
-            match ready {
-                Ok(0) => return Ok(false),
-                Ok(_) | Err(Errno::EINTR) => {}
+            let socket = &*self.connection.socket();
+            match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(Errno::EINTR) => {}
                 Err(errno) => return Err(KernelError::new("wait for notifications", errno)),
-            }
-            match self.next_event()? {
-                Event::Lost => return Ok(true),
-                Event::Changed(about) if about == index => return Ok(true),
-                _ => {}
             }
         }
     }
@@ -136,9 +152,11 @@ impl RouteSocket {
             RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
                 Event::LinkGone(link.header.index)
             }
-            RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => {
-                Event::Changed(address.header.index)
-            }
+            RouteNetlinkMessage::NewAddress(message) => match super::address::read(&message) {
+                Some(found) => Event::Address(message.header.index, found.address.ip()),
+                None => Event::Changed(message.header.index),
+            },
+            RouteNetlinkMessage::DelAddress(address) => Event::Changed(address.header.index),
             _ => Event::Other,
         })
     }
@@ -148,6 +166,8 @@ impl RouteSocket {
 pub(super) enum Event {
     /// The link of this index, or one of its addresses, changed.
     Changed(u32),
+    /// The link of this index has this address.
+    Address(u32, IpAddr),
     /// The link of this index is gone.
     LinkGone(u32),
     /// Some were lost, for there were too many.
