@@ -151,13 +151,20 @@ impl Index {
     /// Notes a lease: the record, and that its address is taken.
     pub fn insert(&mut self, record: &Record) -> io::Result<()> {
         self.set_taken(record.addr, true)?;
+        self.note(record).map(|_| ())
+    }
+
+    /// Notes the record alone, of a lease that is about to be made: if it is made and nothing more is noted,
+    /// what stands in the record is known all the same.
+    pub fn note(&mut self, record: &Record) -> io::Result<Place> {
         for page in self.search(record.key) {
             let bytes = self.backing.page(page)?;
             let free = slots(&bytes).zip(0..).find(|(slot, _)| !slot.is_used());
             if let Some((_, index)) = free {
-                self.backing.write(&record.encode(), Place { page, index }.offset())?;
+                let place = Place { page, index };
+                self.backing.write(&record.encode(), place.offset())?;
                 self.header.count += 1;
-                return Ok(());
+                return Ok(place);
             }
         }
         Err(io::ErrorKind::StorageFull.into())
@@ -165,11 +172,17 @@ impl Index {
 
     /// Forgets a lease.
     pub fn remove(&mut self, place: Place, addr: Addr) -> io::Result<()> {
+        self.strike(place)?;
+        self.set_taken(addr, false)
+    }
+
+    /// Takes a record out; its address stays as it is.
+    pub fn strike(&mut self, place: Place) -> io::Result<()> {
         let bytes = self.backing.page(place.page)?;
         let has_empty = slots(&bytes).any(Slot::is_empty);
         self.backing.write(&[Slot::vacated(has_empty)], place.offset())?;
         self.header.count = self.header.count.saturating_sub(1);
-        self.set_taken(addr, false)
+        Ok(())
     }
 
     /// All leases noted.

@@ -7,6 +7,7 @@ mod lock;
 mod publish;
 
 use cni_common::spec::{Attachment, CniError};
+use nix::sys::stat::FileStat;
 
 use crate::address::Addr;
 use crate::config::Place;
@@ -225,28 +226,51 @@ impl<'h> Store<'h> {
         attachment: &Attachment,
         netns: Option<&NetnsNote>,
     ) -> Result<Option<Lease>, CniError> {
-        let name = addr.to_string();
-        let text = text_of(attachment);
         self.changed = true;
-        let publish = |dir: &LeaseDir| {
-            publish(dir, &name, &text, Way::Unnamed)
-                .map_err(|trouble| trouble.error("make the lease", &dir.file(&name)))
-        };
-        let mut published = publish(&self.dir)?;
-        if matches!(published, Published::Taken) && self.free_if_nobodys(&name)? {
-            published = publish(&self.dir)?;
+        let mut made = self.publish(addr, attachment, netns)?;
+        if made.is_none() && self.free_if_nobodys(&addr.to_string())? {
+            made = self.publish(addr, attachment, netns)?;
         }
-        let Published::Made(stat) = published else {
-            // The index did not know: somebody changed the directory without the lock.
-            self.tell(|index| index.set_taken(addr, true));
-            self.is_wrong = true;
-            return Ok(None);
+        // Taken, and the index did not know: somebody changed the directory without the lock.
+        self.is_wrong |= made.is_none();
+        self.tell(|index| index.set_taken(addr, true));
+        Ok(made.map(Lease))
+    }
+
+    /// Makes the lease file and its record; `None` when there is something of that name. The record comes
+    /// first: the namespace of a lease is known whenever its file is there.
+    fn publish(
+        &mut self,
+        addr: Addr,
+        attachment: &Attachment,
+        netns: Option<&NetnsNote>,
+    ) -> Result<Option<Record>, CniError> {
+        let (name, key) = (addr.to_string(), OwnerKey::exact(attachment));
+        let Store { dir, index, .. } = self;
+        let mut record = None;
+        let mut noted: Option<std::io::Result<_>> = None;
+        let mut note = |stat: &FileStat| {
+            let file = DirState::of(stat);
+            let new = Record { key, addr, inode: file.inode, mtime: file.mtime, netns: netns.cloned() };
+            if let Some(index) = index.as_mut() {
+                // Of a way that the file system did not have.
+                let struck = match noted.take() {
+                    Some(Ok(place)) => index.strike(place),
+                    _ => Ok(()),
+                };
+                noted = Some(struck.and_then(|()| index.note(&new)));
+            }
+            record = Some(new);
         };
-        let file = DirState::of(&stat);
-        let key = OwnerKey::exact(attachment);
-        let record = Record { key, addr, inode: file.inode, mtime: file.mtime, netns: netns.cloned() };
-        self.tell(|index| index.insert(&record));
-        Ok(Some(Lease(record)))
+        let published = publish(dir, &name, &text_of(attachment), Way::Unnamed, &mut note);
+        let is_made = matches!(published, Ok(Published::Made));
+        match noted {
+            Some(Ok(place)) if !is_made => self.tell(|index| index.strike(place)),
+            Some(Err(error)) => self.tell(|_| Err(error)),
+            _ => {}
+        }
+        published.map_err(|trouble| trouble.error("make the lease", &self.dir.file(&name)))?;
+        Ok(record.filter(|_| is_made))
     }
 
     /// Removes a file that is in the way of a lease and belongs to nobody.

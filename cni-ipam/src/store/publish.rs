@@ -33,28 +33,33 @@ pub enum Way {
 /// What became of it.
 #[derive(Debug)]
 pub enum Published {
-    /// The file is there, with this state.
-    Made(FileStat),
+    /// The file is there.
+    Made,
     /// Something of that name was there before.
     Taken,
 }
 
-/// Makes the file `name` with this content, unless there is one.
+/// Told of a file that is complete, mostly before it has its name. What is noted then is there when the
+/// process is killed in between.
+pub type Note<'a> = &'a mut dyn FnMut(&FileStat);
+
+/// Makes the file `name` with this content, unless there is one. `note` is told first, again where a file
+/// system does not have the first way.
 ///
 /// # Errors
 /// The system's refusal; then nothing is left.
-pub fn publish(dir: &LeaseDir, name: &str, content: &str, first: Way) -> Outcome<Published> {
+pub fn publish(dir: &LeaseDir, name: &str, content: &str, first: Way, note: Note<'_>) -> Outcome<Published> {
     let mut way = first;
     loop {
         let next = match way {
             Way::Unnamed => Way::Renamed,
             Way::Renamed => Way::Linked,
             Way::Linked => Way::InPlace,
-            Way::InPlace => return in_place(dir, name, content),
+            Way::InPlace => return in_place(dir, name, content, note),
         };
         let done = match way {
-            Way::Unnamed => unnamed(dir, name, content),
-            _ => staged(dir, name, content, way),
+            Way::Unnamed => unnamed(dir, name, content, note),
+            _ => staged(dir, name, content, way, note),
         };
         match done {
             Err(Trouble::Os(errno)) if is_unsupported(errno) => way = next,
@@ -78,24 +83,25 @@ fn is_unsupported(errno: Errno) -> bool {
     )
 }
 
-fn write(mut file: &File, content: &str) -> Outcome<FileStat> {
+fn write(mut file: &File, content: &str, note: Note<'_>) -> Outcome<()> {
     file.write_all(content.as_bytes())?;
-    Ok(fstat(file)?)
+    note(&fstat(file)?);
+    Ok(())
 }
 
 /// The answer of what gives a file its name.
-fn named(result: nix::Result<()>, stat: FileStat) -> Outcome<Published> {
+fn named(result: nix::Result<()>) -> Outcome<Published> {
     match result {
-        Ok(()) => Ok(Published::Made(stat)),
+        Ok(()) => Ok(Published::Made),
         Err(Errno::EEXIST) => Ok(Published::Taken),
         Err(errno) => Err(Trouble::Os(errno)),
     }
 }
 
-fn unnamed(dir: &LeaseDir, name: &str, content: &str) -> Outcome<Published> {
+fn unnamed(dir: &LeaseDir, name: &str, content: &str, note: Note<'_>) -> Outcome<Published> {
     let file =
         File::from(openat(dir, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, FILE_MODE)?);
-    let stat = write(&file, content)?;
+    write(&file, content, note)?;
     let result = match linkat(&file, "", dir, name, AtFlags::AT_EMPTY_PATH) {
         // Before Linux 6.10 that needs CAP_DAC_READ_SEARCH; the way through /proc needs none.
         Err(Errno::ENOENT) => {
@@ -104,33 +110,33 @@ fn unnamed(dir: &LeaseDir, name: &str, content: &str) -> Outcome<Published> {
         }
         result => result,
     };
-    named(result, stat)
+    named(result)
 }
 
-fn staged(dir: &LeaseDir, name: &str, content: &str, way: Way) -> Outcome<Published> {
+fn staged(dir: &LeaseDir, name: &str, content: &str, way: Way, note: Note<'_>) -> Outcome<Published> {
     dir.unlink(UNFINISHED)?;
     let (file, _) = dir.open_file(UNFINISHED, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
-    let done = write(&file, content).and_then(|stat| {
+    let done = write(&file, content, note).and_then(|()| {
         let result = match way {
             Way::Linked => linkat(dir, UNFINISHED, dir, name, AtFlags::empty()),
             _ => renameat2(dir, UNFINISHED, dir, name, RenameFlags::RENAME_NOREPLACE),
         };
-        named(result, stat)
+        named(result)
     });
-    if !(way == Way::Renamed && matches!(done, Ok(Published::Made(_)))) {
+    if !(way == Way::Renamed && matches!(done, Ok(Published::Made))) {
         // Nothing depends on it: the next one to come removes it too.
         let _ = dir.unlink(UNFINISHED);
     }
     done
 }
 
-fn in_place(dir: &LeaseDir, name: &str, content: &str) -> Outcome<Published> {
+fn in_place(dir: &LeaseDir, name: &str, content: &str, note: Note<'_>) -> Outcome<Published> {
     let file = match dir.open_file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL) {
         Ok((file, _)) => file,
         Err(Trouble::Os(Errno::EEXIST)) => return Ok(Published::Taken),
         Err(trouble) => return Err(trouble),
     };
-    write(&file, content).map(Published::Made).inspect_err(|_| {
+    write(&file, content, note).map(|()| Published::Made).inspect_err(|_| {
         // The write's failure is the one to report.
         let _ = dir.unlink(name);
     })
@@ -147,17 +153,17 @@ mod tests {
             let scratch = Scratch::new();
             let dir = LeaseDir::create(&scratch.place()).unwrap();
             std::fs::write(scratch.dir().join(UNFINISHED), "left by a kill").unwrap();
-            let made = publish(&dir, "10.0.0.2", "c1\r\neth0", way).unwrap();
-            assert!(matches!(made, Published::Made(_)), "{way:?}");
-            let taken = publish(&dir, "10.0.0.2", "c2\r\neth0", way).unwrap();
+            let mut noted = None;
+            let made = publish(&dir, "10.0.0.2", "c1\r\neth0", way, &mut |stat| noted = Some(*stat)).unwrap();
+            assert!(matches!(made, Published::Made), "{way:?}");
+            let taken = publish(&dir, "10.0.0.2", "c2\r\neth0", way, &mut |_| {}).unwrap();
             assert!(matches!(taken, Published::Taken), "{way:?}");
             let path = scratch.dir().join("10.0.0.2");
             assert_eq!(std::fs::read(&path).unwrap(), b"c1\r\neth0");
             let stat = nix::sys::stat::stat(&path).unwrap();
             assert_eq!((stat.st_mode & 0o7777, stat.st_nlink), (0o600, 1), "{way:?}");
-            if let Published::Made(noted) = made {
-                assert_eq!((noted.st_ino, noted.st_mtime_nsec), (stat.st_ino, stat.st_mtime_nsec));
-            }
+            let noted: FileStat = noted.unwrap();
+            assert_eq!((noted.st_ino, noted.st_mtime_nsec), (stat.st_ino, stat.st_mtime_nsec));
             let left = scratch.names();
             assert!(
                 way == Way::Unnamed || way == Way::InPlace || !left.contains(&UNFINISHED.to_owned()),
@@ -176,7 +182,7 @@ mod tests {
         for way in [Way::Unnamed, Way::Renamed, Way::Linked, Way::InPlace] {
             for name in ["10.0.0.2", "10.0.0.3"] {
                 assert!(
-                    matches!(publish(&dir, name, "c1", way).unwrap(), Published::Taken),
+                    matches!(publish(&dir, name, "c1", way, &mut |_| {}).unwrap(), Published::Taken),
                     "{way:?} {name}"
                 );
             }
