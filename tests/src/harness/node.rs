@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -200,9 +201,24 @@ impl Pod {
         self.enter(|| command::run(Command::new("ip").args(args.split_whitespace()), &format!("ip {args}")))
     }
 
-    /// The namespace dies, as after a crash of the container: name gone, links gone.
+    /// The namespace dies, as after a crash of the container: name gone, links gone. The kernel takes the
+    /// links away in the background, so this waits until the node's ends of its pairs are gone.
     pub fn destroy(&self) {
+        let ends: Vec<String> = self
+            .sh("ip -o link show type veth")
+            .0
+            .lines()
+            .filter_map(|line| {
+                line.split_once("@if")?.1.split_once(':').map(|(index, _)| format!("\n{index}: "))
+            })
+            .collect();
         umount2(&self.path, MntFlags::MNT_DETACH).unwrap_or_else(|e| panic!("{}: {e}", self.path.display()));
         fs::remove_file(&self.path).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let links = || format!("\n{}", command::shell("ip -o link").0);
+        while ends.iter().any(|end| links().contains(end.as_str())) {
+            assert!(Instant::now() < deadline, "the links of {} outlive it", self.path.display());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
