@@ -1,134 +1,13 @@
-//! JSON as Go's `encoding/json` reads it, which is how every user of the reference has written it:
-//! keys match without regard to case, the last of equal keys wins, `null` counts as absent, and
-//! numbers, strings and booleans never turn into one another.
-//!
-//! [`read`] puts a type that derives `Deserialize` over a parsed text, names the path of what is wrong
-//! (`ipam.ranges[0][0].subnet`), and tells which keys no type asked for.
+//! Puts a type over a tree by Go's rules: a serde deserializer that folds keys and knows where it is.
 
 use std::cell::RefCell;
 use std::fmt;
 
+use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Number;
 
-/// A parsed text, keys in their order, equal keys kept.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// `null`
-    Null,
-    /// `true`, `false`
-    Bool(bool),
-    /// Any number
-    Number(Number),
-    /// A string
-    String(String),
-    /// A list
-    Array(Vec<Json>),
-    /// An object
-    Object(Vec<(String, Json)>),
-}
-
-/// Deepest nesting that is read; more is refused (the reference's limit is 10,000).
-const MAX_DEPTH: usize = 100;
-
-impl Json {
-    /// Parses a text that holds one JSON value.
-    ///
-    /// # Errors
-    /// What is wrong and where (line and column).
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(text).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let json = Json::deserialize(&mut reader).map_err(|e| e.to_string())?;
-        reader.end().map_err(|e| e.to_string())?;
-        if json.depth() > MAX_DEPTH {
-            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
-        }
-        Ok(json)
-    }
-
-    fn depth(&self) -> usize {
-        1 + match self {
-            Json::Array(items) => items.iter().map(Json::depth).max().unwrap_or(0),
-            Json::Object(entries) => entries.iter().map(|(_, v)| v.depth()).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
-
-    /// The value of a key in an object, matched as Go does.
-    pub fn get(&self, key: &str) -> Option<&Json> {
-        let Json::Object(entries) = self else { return None };
-        entries.iter().rev().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v)
-    }
-
-    /// The text of a string.
-    pub fn as_str(&self) -> Option<&str> {
-        if let Json::String(text) = self { Some(text) } else { None }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Json::Null => "null",
-            Json::Bool(_) => "a boolean",
-            Json::Number(_) => "a number",
-            Json::String(_) => "a string",
-            Json::Array(_) => "a list",
-            Json::Object(_) => "an object",
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
-        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("number out of range"))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::String(value.to_owned()))
-    }
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::String(value))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Json::Array(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Json::Object(entries))
-    }
-}
+use super::Json;
+use super::near::closest;
 
 /// What [`read`] found besides the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,16 +27,6 @@ pub fn read<T: DeserializeOwned>(json: &Json) -> Result<(T, Vec<UnknownKey>), St
     let node = Node { json, path: String::new(), unknown: &unknown };
     let value = T::deserialize(node).map_err(|e| e.0)?;
     Ok((value, unknown.into_inner()))
-}
-
-/// Prints a value with four spaces of indent, as the reference does.
-pub fn pretty(value: &impl Serialize) -> String {
-    let mut out = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-    // Writing plain data to memory cannot fail; an empty text would be seen by every test.
-    let _ = value.serialize(&mut serializer);
-    String::from_utf8(out).unwrap_or_default()
 }
 
 /// An error of reading: a sentence.
@@ -336,35 +205,6 @@ impl<'de> Deserializer<'de> for Node<'_> {
     }
 }
 
-/// The key of the type that is one slip away from `key`: two edits at most, and fewer than half its length.
-fn closest(key: &str, fields: &'static [&'static str]) -> Option<&'static str> {
-    let key = key.to_ascii_lowercase();
-    let near = |f: &&&str| {
-        let d = distance(&key, &f.to_ascii_lowercase());
-        d <= 2 && d * 2 < f.len()
-    };
-    fields.iter().filter(near).min_by_key(|f| distance(&key, &f.to_ascii_lowercase())).copied()
-}
-
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let above = *cell;
-            left = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 struct Items<'n, 'a> {
     node: &'n Node<'a>,
     items: std::iter::Enumerate<std::slice::Iter<'a, Json>>,
@@ -402,71 +242,5 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
         let node = self.node.child(value, key);
         let located = self.node.child(value, key);
         seed.deserialize(node).map_err(|e| located.located(e))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(default)]
-    struct Inner {
-        subnet: String,
-    }
-
-    #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Outer {
-        mtu: i64,
-        is_gateway: bool,
-        name: Option<String>,
-        ranges: Vec<Vec<Inner>>,
-    }
-
-    fn outer(text: &str) -> Result<(Outer, Vec<UnknownKey>), String> {
-        read(&Json::parse(text.as_bytes())?)
-    }
-
-    #[test]
-    fn keys_fold_case_and_the_last_one_wins() {
-        let (value, _) = outer(r#"{"MTU": 1, "mtu": 2, "Mtu": 3, "ISGATEWAY": true, "name": null}"#).unwrap();
-        assert_eq!(value, Outer { mtu: 3, is_gateway: true, ..Outer::default() });
-        assert_eq!(outer(r#"{"MTU": 1, "mtu": 2, "MTU": 3}"#).unwrap().0.mtu, 3);
-        assert_eq!(outer(r#"{"mtu": 5, "MTU": null}"#).unwrap().0.mtu, 5);
-    }
-
-    #[test]
-    fn types_are_as_strict_as_in_go() {
-        for (text, expected) in [
-            (r#"{"mtu": "1500"}"#, r#""mtu" must be a whole number, not a string"#),
-            (r#"{"mtu": 1.5}"#, r#""mtu" must be a whole number, not a number"#),
-            (r#"{"isGateway": 1}"#, r#""isGateway" must be true or false, not a number"#),
-            (r#"{"name": 1}"#, r#""name" must be a string, not a number"#),
-            (r#"{"ranges": [[{"subnet": 5}]]}"#, r#""ranges[0][0].subnet" must be a string, not a number"#),
-            (r#"{"ranges": {}}"#, r#""ranges" must be a list, not an object"#),
-            ("[]", "the text must be an object, not a list"),
-        ] {
-            assert_eq!(outer(text).unwrap_err(), expected);
-        }
-        assert!(outer(r#"{"mtu": 99999999999999999999}"#).is_err());
-    }
-
-    #[test]
-    fn unknown_keys_are_told_with_the_close_one() {
-        let (_, unknown) =
-            outer(r#"{"isGatway": true, "banana": 1, "ranges": [[{"subnet": "x", "subnett": 1}]]}"#).unwrap();
-        let told: Vec<_> = unknown.iter().map(|u| (u.path.as_str(), u.close_to)).collect();
-        let expected =
-            [("isGatway", Some("isGateway")), ("banana", None), ("ranges[0][0].subnett", Some("subnet"))];
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn bad_text_is_refused() {
-        assert!(Json::parse(b"").is_err());
-        assert!(Json::parse(b"{} {}").is_err());
-        assert!(Json::parse(b"\xff").is_err());
-        assert!(Json::parse("[".repeat(100_000).as_bytes()).is_err());
     }
 }
