@@ -19,7 +19,7 @@ use crate::trace::{self, Fault, Traced};
 /// Names the promise that a mutated build breaks; handed on to the plugins.
 const MUTATION: &str = "TRESTLE_MUTATION";
 /// Longest run of one call, however loaded the machine is.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 /// A call being made ready.
 #[derive(Clone, Debug)]
@@ -235,6 +235,7 @@ impl Answer {
 
     /// Success, or this panics.
     #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
     pub fn ok(self) -> Self {
         assert!(self.succeeded(), "success was expected: {self}");
         self

@@ -52,13 +52,13 @@ pub fn links() -> Vec<String> {
 fn is_shared(line: &str) -> bool {
     let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
-        ["link", "lo" | "cni0"] | ["link", "lo", "in", _] | ["nft-table" | "nft-set", ..] | ["dir", ..] => {
-            true
-        }
+        ["link", "lo" | "cni0"] | ["link", "lo", "in", _] | ["nft-table" | "nft-set" | "dir", ..] => true,
         // The reference makes chains for each port.
         ["nft-chain", .., name] => !name.starts_with("cni-br-iface-"),
         // Ours has one rule for each network; the reference one or more for each pod.
-        ["nft-rule", _, "trestle", ..] | ["nft-rule", _, "cni_plugins_masquerade", "postrouting", ..] => true,
+        ["nft-rule", _, table, chain, ..] => {
+            *table == "trestle" || (*table == "cni_plugins_masquerade" && *chain == "postrouting")
+        }
         ["file", path, ..] => {
             let name = path.rsplit('/').next().unwrap_or_default();
             path.contains("/networks/") && SHARED_FILES.iter().any(|shared| name.starts_with(shared))

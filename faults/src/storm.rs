@@ -115,7 +115,7 @@ pub fn leases() -> BTreeMap<String, String> {
 
 impl std::fmt::Display for Wave {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let rate = |time: Duration| self.calls as f64 / time.as_secs_f64();
+        let rate = |time: Duration| f64::from(u32::try_from(self.calls).unwrap()) / time.as_secs_f64();
         write!(
             f,
             "{} ADDs at once: {:.0} per second; as many DELs: {:.0} per second; {} findings",

@@ -73,8 +73,6 @@ pub fn cases(network: &'static str, bin: &std::path::Path) -> Vec<(Case, Fault)>
     let errors = |all: &mut Vec<_>, case: &Case| {
         all.extend(Fault::ERRORS.iter().map(|fault| (case.clone(), *fault)));
     };
-    use Healer::{AddThenDel, Del, Gc, NextAdd};
-    use Way::{Empty, Gone, There};
     for (way, healer, neighbour) in [
         (There, Del, false),
         (There, AddThenDel, true),

@@ -79,6 +79,7 @@ struct Inside {
 
 /// Runs it; the fault comes at system call number `at`, counted from 1. Returns when it and all it has
 /// started have ended.
+#[allow(clippy::zombie_processes)] // waitpid(2) in `follow` reaps it
 pub fn run(command: &mut Command, fault: Fault, at: usize, limit: Duration) -> Traced {
     command.process_group(0);
     // SAFETY: between fork and exec only ptrace(2) is called.
@@ -119,9 +120,9 @@ impl Tracer {
                 }
                 Ok(WaitStatus::PtraceSyscall(pid)) => {
                     self.at_syscall(pid);
-                    self.go_on(pid, None);
+                    Self::go_on(pid, None);
                 }
-                Ok(WaitStatus::PtraceEvent(pid, ..)) => self.go_on(pid, None),
+                Ok(WaitStatus::PtraceEvent(pid, ..)) => Self::go_on(pid, None),
                 Ok(WaitStatus::Stopped(pid, signal)) => {
                     let is_new = !self.tasks.contains_key(&pid);
                     self.tasks.entry(pid).or_default();
@@ -134,7 +135,7 @@ impl Tracer {
                         let _ = ptrace::setoptions(pid, options);
                     }
                     // A new task stops once for the tracer.
-                    self.go_on(pid, (!is_new).then_some(signal));
+                    Self::go_on(pid, (!is_new).then_some(signal));
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => return,
@@ -143,7 +144,7 @@ impl Tracer {
         }
     }
 
-    fn go_on(&self, pid: Pid, signal: Option<Signal>) {
+    fn go_on(pid: Pid, signal: Option<Signal>) {
         // It may have been killed meanwhile; then it is reported as ended.
         let _ = ptrace::syscall(pid, signal);
     }

@@ -101,8 +101,10 @@ impl NetNs {
     /// Those of setns(2), and those of `work`.
     pub fn enter<T>(&self, home: &NetNs, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
         let go = |to: &NetNs| {
-            setns(to.fd(), CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| KernelError::new(format!("enter netns {}", to.path.display()), errno))
+            setns(to.fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| KernelError {
+                hint: (errno == Errno::EPERM).then(|| "needs CAP_SYS_ADMIN".to_owned()),
+                ..KernelError::new(format!("enter netns {}", to.path.display()), errno)
+            })
         };
         go(self)?;
         let result = work();

@@ -55,7 +55,7 @@ pub fn random(node: &Node, network: &Network, in_flight: usize, time: Duration, 
     let working = AtomicUsize::new(in_flight);
     std::thread::scope(|scope| {
         for pod in &pods {
-            let chance = Chance::new(chance.next());
+            let chance = Chance::new(chance.number());
             let mut slot = Slot { model: &model, network, pod: pod.clone(), chance, count: 0, result: None };
             let working = &working;
             scope.spawn(move || {
@@ -125,7 +125,7 @@ impl Slot<'_> {
     }
 
     fn delay(&mut self) -> Duration {
-        Duration::from_micros(self.chance.next() % 12_000)
+        Duration::from_micros(self.chance.number() % 12_000)
     }
 
     fn new_id(&mut self) {

@@ -99,7 +99,7 @@ impl<'n> Bench<'n> {
     /// One run, with the fault at system call number `at`.
     pub fn run(&mut self, fault: Fault, at: usize) -> Ran {
         if !self.case.neighbour {
-            self.wipe();
+            Self::wipe();
         }
         self.count += 1;
         let pod = self.node.pod(&format!("pod{}", self.count));
@@ -119,7 +119,7 @@ impl<'n> Bench<'n> {
     }
 
     /// The network's shared things go too, so that the next ADD is the first again.
-    fn wipe(&self) {
+    fn wipe() {
         let script = "ip link del cni0 2>/dev/null; nft flush ruleset; rm -rf /var/lib/cni";
         let _ = std::process::Command::new("sh").args(["-c", script]).status();
     }
@@ -198,13 +198,13 @@ impl<'n> Bench<'n> {
             pod.destroy();
         }
         match healer {
-            Healer::Del => self.must_succeed("DEL", &self.network.del(pod, way).run(), ran),
-            Healer::Gc => self.must_succeed("GC", &self.network.gc(&self.living()).run(), ran),
+            Healer::Del => Self::must_succeed("DEL", &self.network.del(pod, way).run(), ran),
+            Healer::Gc => Self::must_succeed("GC", &self.network.gc(&self.living()).run(), ran),
             Healer::AddThenDel => {
                 let second = self.second(ran);
-                self.must_succeed("DEL", &self.network.del(pod, way).run(), ran);
+                Self::must_succeed("DEL", &self.network.del(pod, way).run(), ran);
                 if let Some((second, previous)) = second {
-                    self.must_succeed(
+                    Self::must_succeed(
                         "CHECK of the second pod",
                         &self.network.check(&second, &previous).run(),
                         ran,
@@ -218,7 +218,7 @@ impl<'n> Bench<'n> {
                 }
                 // The link went with the namespace; a rule for the address went to the second pod, and a
                 // lease that was never needed again waits for GC.
-                self.must_succeed("GC", &self.network.gc(&self.living()).run(), ran);
+                Self::must_succeed("GC", &self.network.gc(&self.living()).run(), ran);
             }
         }
     }
@@ -226,7 +226,7 @@ impl<'n> Bench<'n> {
     fn second(&self, ran: &mut Ran) -> Option<(Pod, Value)> {
         let second = self.node.pod(&format!("second{}", self.count));
         let answer = self.network.add(&second).run();
-        self.must_succeed("ADD of a second pod", &answer, ran);
+        Self::must_succeed("ADD of a second pod", &answer, ran);
         let taken = self.neighbour.as_ref().map(|(_, previous)| previous["ips"].clone());
         let given = answer.json().map(|json| json["ips"].clone()).filter(|ips| !ips.is_null());
         if given.is_some() && given == taken {
@@ -239,11 +239,11 @@ impl<'n> Bench<'n> {
     }
 
     fn remove(&self, second: &Pod, ran: &mut Ran) {
-        self.must_succeed("DEL of the second pod", &self.network.del(second, Way::There).run(), ran);
+        Self::must_succeed("DEL of the second pod", &self.network.del(second, Way::There).run(), ran);
         second.destroy();
     }
 
-    fn must_succeed(&self, what: &str, answer: &Answer, ran: &mut Ran) {
+    fn must_succeed(what: &str, answer: &Answer, ran: &mut Ran) {
         if !answer.succeeded() {
             ran.fail(format!("{what}: {answer}"));
         }
@@ -251,7 +251,7 @@ impl<'n> Bench<'n> {
 
     fn neighbour_is_whole(&self, ran: &mut Ran) {
         if let Some((pod, previous)) = &self.neighbour {
-            self.must_succeed("CHECK of the neighbour", &self.network.check(pod, previous).run(), ran);
+            Self::must_succeed("CHECK of the neighbour", &self.network.check(pod, previous).run(), ran);
         }
     }
 }

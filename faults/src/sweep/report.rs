@@ -51,7 +51,9 @@ impl Report {
         row.succeeded += usize::from(ran.succeeded);
         row.died += usize::from(ran.died);
         let kinds: BTreeSet<Kind> = ran.findings.iter().map(|finding| finding.kind).collect();
-        kinds.into_iter().for_each(|kind| *row.broken.entry(kind).or_default() += 1);
+        for kind in kinds {
+            *row.broken.entry(kind).or_default() += 1;
+        }
         let place = format!(
             "{case}; {fault} at system call {at}{}",
             ran.hit.map(|number| format!(" (number {number})")).unwrap_or_default()

@@ -75,7 +75,7 @@ fn pieces(options: &Options) -> Vec<Piece> {
     let mut pieces = Vec::new();
     while pieces.len() * each < count {
         let (case, fault) = chance.pick(&all).clone();
-        pieces.push(Piece { case, fault, points: Points::Some { count: each, seed: chance.next() } });
+        pieces.push(Piece { case, fault, points: Points::Some { count: each, seed: chance.number() } });
     }
     pieces
 }

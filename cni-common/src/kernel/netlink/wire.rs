@@ -69,11 +69,16 @@ impl Ack {
         match self.errno {
             0 => Ok(()),
             errno => {
-                Err(KernelError { hint: self.hint, ..KernelError::new("netlink", Errno::from_raw(errno)) })
+                let errno = Errno::from_raw(errno);
+                let right = (errno == Errno::EPERM).then(|| RIGHT.to_owned());
+                Err(KernelError { hint: self.hint.or(right), ..KernelError::new("netlink", errno) })
             }
         }
     }
 }
+
+/// What netlink wants for every change (netlink(7)).
+const RIGHT: &str = "needs CAP_NET_ADMIN in the user namespace of this network namespace";
 
 /// `NLMSGERR_ATTR_MSG` (1): a C string.
 fn explanation(mut bytes: &[u8]) -> Option<String> {

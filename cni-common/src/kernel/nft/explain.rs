@@ -14,7 +14,6 @@ pub(super) fn explain(change: Option<&Change<'_>>, error: &KernelError) -> Kerne
 
 fn option(change: Option<&Change<'_>>, errno: Errno) -> Option<&'static str> {
     match (change, errno) {
-        (_, Errno::EPERM) => Some("needs CAP_NET_ADMIN in the user namespace of this network namespace"),
         (None, Errno::EOPNOTSUPP) => Some("the kernel has no nf_tables: CONFIG_NF_TABLES"),
         (Some(Change::AddTable { table, .. }), Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => {
             Some(match table.family {
