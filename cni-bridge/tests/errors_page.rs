@@ -1,0 +1,139 @@
+//! `docs/errors.md` is held to the code: each wrong configuration there is refused with the code and the
+//! message that stand beside it, and each code that a plugin can return has its row.
+//!
+//! An example is a heading `###`, a block of `json`, perhaps a line `CNI_ARGS: ...`, a line `Code N:` and a
+//! block of `text`. `UPDATE_GOLDEN=1` rewrites codes and messages.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use cni_bridge::Bridge;
+use cni_common::driver::NetworkPlugin;
+use cni_common::spec::{CniError, Code, Environment, Request};
+
+/// One wrong configuration of the page.
+#[derive(Debug, Default)]
+struct Example {
+    title: String,
+    conf: String,
+    args: String,
+    code: String,
+    message: String,
+}
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md")
+}
+
+/// The text of the block that is opened by the line `fence`, and what is behind it.
+fn block<'t>(text: &'t str, fence: &str) -> Option<(&'t str, &'t str)> {
+    text.split_once(&format!("\n```{fence}\n"))?.1.split_once("\n```")
+}
+
+fn example(section: &str) -> Example {
+    let missing = |part: &str| format!("no {part} in the example:\n{section}");
+    let title = section.lines().next().unwrap_or_default().to_owned();
+    let (conf, rest) = block(section, "json").unwrap_or_else(|| panic!("{}", missing("block of json")));
+    let line = |start: &str| rest.lines().find_map(|line| line.strip_prefix(start)).map(str::trim);
+    let code = line("Code ").and_then(|code| code.strip_suffix(':'));
+    let code = code.unwrap_or_else(|| panic!("{}", missing("line Code")));
+    let (message, _) = block(rest, "text").unwrap_or_else(|| panic!("{}", missing("block of text")));
+    let args = line("CNI_ARGS:").unwrap_or_default().trim_matches('`').to_owned();
+    Example { title, conf: conf.to_owned(), args, code: code.to_owned(), message: message.to_owned() }
+}
+
+/// What the plugin of that type says, without a look at the kernel or a file.
+fn refusal(example: &Example) -> CniError {
+    let env = Environment {
+        command: "ADD".into(),
+        container_id: "c1".into(),
+        netns: "/run/netns/c1".into(),
+        ifname: "eth0".into(),
+        path: "/opt/cni/bin".into(),
+        args: example.args.clone(),
+        ..Environment::default()
+    };
+    let outcome = Request::new(&env, example.conf.clone().into_bytes()).and_then(|request| {
+        match request.conf.json.get("type").and_then(|plugin| plugin.as_str()) {
+            Some("bridge") => {
+                Bridge::configure(&request)?;
+                // The reference and ours ask the IPAM plugin next.
+                request.conf.json.get("ipam").map_or(Ok(()), |_| read_host_local(&request))
+            }
+            Some("host-local") => read_host_local(&request),
+            other => panic!("{}: type {other:?}", example.title),
+        }
+    });
+    outcome.expect_err(&example.title)
+}
+
+fn read_host_local(request: &Request) -> Result<(), CniError> {
+    cni_ipam::config::Config::read(request).map(|_| ())
+}
+
+/// The page with what the plugins say now.
+fn rewritten(page: &str) -> String {
+    let mut sections = page.split("\n### ");
+    let mut text = sections.next().unwrap_or_default().to_owned();
+    for section in sections {
+        let example = example(section);
+        let error = refusal(&example);
+        let old = format!("Code {}:\n\n```text\n{}\n```", example.code, example.message);
+        let new = format!("Code {}:\n\n```text\n{}\n```", error.code.0, error.msg);
+        let _ = write!(text, "\n### {}", section.replace(&old, &new));
+    }
+    text
+}
+
+#[test]
+fn the_wrong_configurations_of_the_page_are_refused_as_it_says() {
+    let page = fs::read_to_string(path()).unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path(), rewritten(&page)).unwrap();
+        return;
+    }
+    let examples: Vec<_> = page.split("\n### ").skip(1).map(example).collect();
+    assert!(examples.len() >= 20, "examples are missing: {}", examples.len());
+    let titles: BTreeSet<_> = examples.iter().map(|example| &example.title).collect();
+    assert_eq!(titles.len(), examples.len(), "two examples have one title");
+    let mut wrong = Vec::new();
+    for example in examples {
+        let error = refusal(&example);
+        let (code, message) = (error.code.0.to_string(), error.msg);
+        if (&code, &message) != (&example.code, &example.message) {
+            wrong.push(format!(
+                "{}\n  page: {} {}\n  code: {code} {message}",
+                example.title, example.code, example.message
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_has_its_row() {
+    let page = fs::read_to_string(path()).unwrap();
+    let rows: BTreeSet<u32> =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok()).collect();
+    let codes = [
+        Code::INCOMPATIBLE_VERSION,
+        Code::UNSUPPORTED_FIELD,
+        Code::UNKNOWN_CONTAINER,
+        Code::ENVIRONMENT,
+        Code::IO,
+        Code::DECODING,
+        Code::CONFIG,
+        Code::TRY_AGAIN,
+        Code::UNAVAILABLE,
+        Code::LIMITED,
+        Code::DRIFT,
+        Code::KERNEL,
+        Code::CONFLICT,
+        Code::IPAM,
+        Code::EXHAUSTED,
+        Code::INTERNAL,
+    ];
+    assert_eq!(rows, codes.into_iter().map(|code| code.0).collect());
+}
