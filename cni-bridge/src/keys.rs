@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[serde(default, rename_all = "camelCase")]
 pub struct Keys {
     /// Name of the bridge. It is made when it is not there.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 15)))]
     pub bridge: Option<String>,
     /// Give the bridge the gateway's address and let the node forward.
     pub is_gateway: bool,
@@ -18,14 +19,17 @@ pub struct Keys {
     /// Masquerade what the container sends beyond its own subnet.
     pub ip_masq: bool,
     /// What masquerades: "nftables" (netlink, no program needed) or "iptables" (the program of that name).
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["nftables", "iptables"])))]
     pub ip_masq_backend: Option<String>,
     /// MTU of both links and of a bridge that is made, in bytes; 0 leaves it to the kernel.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 65535)))]
     pub mtu: i64,
     /// Let the container reach itself through an address of the node.
     pub hairpin_mode: bool,
     /// Make the bridge promiscuous.
     pub promisc_mode: bool,
     /// VLAN of the container: 1 to 4094; 0 for none.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 4094)))]
     pub vlan: i64,
     /// VLANs that the container may use tagged.
     pub vlan_trunk: Option<Vec<Trunk>>,
@@ -56,11 +60,14 @@ pub struct Keys {
 pub struct Trunk {
     /// First VLAN of a range.
     #[serde(rename = "minID")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4094)))]
     pub min_id: Option<i64>,
     /// Last VLAN of a range.
     #[serde(rename = "maxID")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4094)))]
     pub max_id: Option<i64>,
     /// One VLAN.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4094)))]
     pub id: Option<i64>,
 }
 
