@@ -1,5 +1,5 @@
-//! `docs/errors.md` is held to the code: each wrong configuration there is refused with the code and the
-//! message that stand beside it, and each code that a plugin can return has its row.
+//! The pages in `docs` are held to the code. `errors.md`: each wrong configuration there is refused with the
+//! code and the message that stand beside it, and each code has its row. `bridge.md`: its examples are valid.
 //!
 //! An example is a heading `###`, a block of `json`, perhaps a line `CNI_ARGS: ...`, a line `Code N:` and a
 //! block of `text`. `UPDATE_GOLDEN=1` rewrites codes and messages.
@@ -44,28 +44,32 @@ fn example(section: &str) -> Example {
     Example { title, conf: conf.to_owned(), args, code: code.to_owned(), message: message.to_owned() }
 }
 
-/// What the plugin of that type says, without a look at the kernel or a file.
-fn refusal(example: &Example) -> CniError {
-    let env = Environment {
+fn environment(args: &str) -> Environment {
+    Environment {
         command: "ADD".into(),
         container_id: "c1".into(),
         netns: "/run/netns/c1".into(),
         ifname: "eth0".into(),
         path: "/opt/cni/bin".into(),
-        args: example.args.clone(),
+        args: args.into(),
         ..Environment::default()
-    };
-    let outcome = Request::new(&env, example.conf.clone().into_bytes()).and_then(|request| {
-        match request.conf.json.get("type").and_then(|plugin| plugin.as_str()) {
-            Some("bridge") => {
-                Bridge::configure(&request)?;
-                // The reference and ours ask the IPAM plugin next.
-                request.conf.json.get("ipam").map_or(Ok(()), |_| read_host_local(&request))
+    }
+}
+
+/// What the plugin of that type says, without a look at the kernel or a file.
+fn refusal(example: &Example) -> CniError {
+    let outcome =
+        Request::new(&environment(&example.args), example.conf.clone().into_bytes()).and_then(|request| {
+            match request.conf.json.get("type").and_then(|plugin| plugin.as_str()) {
+                Some("bridge") => {
+                    Bridge::configure(&request)?;
+                    // The reference and ours ask the IPAM plugin next.
+                    request.conf.json.get("ipam").map_or(Ok(()), |_| read_host_local(&request))
+                }
+                Some("host-local") => read_host_local(&request),
+                other => panic!("{}: type {other:?}", example.title),
             }
-            Some("host-local") => read_host_local(&request),
-            other => panic!("{}: type {other:?}", example.title),
-        }
-    });
+        });
     outcome.expect_err(&example.title)
 }
 
@@ -136,4 +140,22 @@ fn every_code_has_its_row() {
         Code::INTERNAL,
     ];
     assert_eq!(rows, codes.into_iter().map(|code| code.0).collect());
+}
+
+/// The blocks of `json` in docs/bridge.md are whole configurations or keys of one.
+#[test]
+fn the_examples_of_the_bridge_page_are_valid() {
+    let mut rest = &*fs::read_to_string(path().with_file_name("bridge.md")).unwrap();
+    let mut count = 0;
+    while let Some((conf, behind)) = block(rest, "json") {
+        rest = behind;
+        count += 1;
+        let keys = conf.trim_start().strip_prefix('{').unwrap_or_else(|| panic!("no object: {conf}"));
+        let conf = format!(r#"{{"cniVersion": "1.1.0", "name": "net1", "type": "bridge", {keys}"#);
+        let bridge = Request::new(&environment(""), conf.clone().into_bytes())
+            .and_then(|request| Bridge::configure(&request))
+            .unwrap_or_else(|e| panic!("{e}: {conf}"));
+        assert!(bridge.suspects.is_empty(), "{:?}: {conf}", bridge.suspects);
+    }
+    assert!(count >= 20, "examples are missing: {count}");
 }
