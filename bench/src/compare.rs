@@ -2,9 +2,12 @@
 //!
 //! A machine is never twice the same, so the change of our figure is taken against the change, at the same work, of
 //! the programs that did not change: the floor and the reference. What is left must be beyond three standard errors
-//! of all medians involved, and beyond a tenth, before it counts.
+//! of all medians involved, and beyond a tenth, before it counts. And the better quarter of the samples must have
+//! changed as much as the median: a program that got slower is slower whenever it runs, while a machine that is busy
+//! at times moves the median alone.
 
 use crate::record::{Results, Series, Unit, Who};
+use crate::stats::Summary;
 use std::fmt::Write;
 
 /// Changes below this are never told: between two runs of the same programs they are common.
@@ -76,26 +79,37 @@ fn change(old: &Results, new: &Results, series: &Series) -> Option<Change> {
     }
     let before = old.at(&series.work, series.x, Who::Trestle)?;
     let now = &series.summary;
-    let mut error = before.relative_error().powi(2) + now.relative_error().powi(2);
-    let mut ratio = now.median / before.median;
-    if series.unit != Unit::Megabytes {
-        let controls = [Who::Floor, Who::Reference].into_iter().filter_map(|who| {
-            let (before, now) = (old.at(&series.work, series.x, who)?, new.at(&series.work, series.x, who)?);
-            let error = before.relative_error().powi(2) + now.relative_error().powi(2);
-            Some(((now.median / before.median).ln(), error))
-        });
-        let controls: Vec<(f64, f64)> = controls.collect();
-        let count = f64::from(u32::try_from(controls.len()).ok()?).max(1.0);
-        // The geometric mean of their changes; its error is that of a mean of logarithms.
-        ratio /= (controls.iter().map(|(change, _)| change).sum::<f64>() / count).exp();
-        error += controls.iter().map(|(_, error)| error).sum::<f64>() / count.powi(2);
-    }
-    let worse = if series.unit == Unit::PerSecond { 1.0 / ratio } else { ratio };
-    let size = series.x.map(|x| format!(" at {x}")).unwrap_or_default();
+    let of = |who| Some((old.at(&series.work, series.x, who)?, new.at(&series.work, series.x, who)?));
+    let controls: Vec<(&Summary, &Summary)> = if series.unit == Unit::Megabytes {
+        Vec::new()
+    } else {
+        [Who::Floor, Who::Reference].into_iter().filter_map(of).collect()
+    };
+    let count = f64::from(u32::try_from(controls.len()).ok()?).max(1.0);
+    let squares = |(a, b): (&Summary, &Summary)| a.relative_error().powi(2) + b.relative_error().powi(2);
+    // The controls' change is a geometric mean; its error is that of a mean of logarithms.
+    let error = squares((before, now)) + controls.iter().copied().map(squares).sum::<f64>() / count.powi(2);
+    let worse = |good: bool| {
+        let place = |s: &Summary| match (good, series.unit) {
+            (false, _) => s.median,
+            (true, Unit::PerSecond) => s.p75,
+            (true, _) => s.p25,
+        };
+        let logs = controls.iter().map(|(before, now)| (place(now) / place(before)).ln());
+        let ratio = place(now) / place(before) / (logs.sum::<f64>() / count).exp();
+        if series.unit == Unit::PerSecond { 1.0 / ratio } else { ratio }
+    };
     let least = if series.unit == Unit::Megabytes { 0.02 } else { LEAST };
     let noise = (SIGMAS * error.sqrt()).max(least);
+    let size = series.x.map(|x| format!(" at {x}")).unwrap_or_default();
     let name = format!("{}{size}", crate::report::title(&series.work));
-    (worse.is_finite()).then_some(Change { name, old: before.median, new: now.median, worse, noise })
+    let worse = nearer_to_one(worse(false), worse(true));
+    worse.is_finite().then_some(Change { name, old: before.median, new: now.median, worse, noise })
+}
+
+/// Both must have changed, and the same way.
+fn nearer_to_one(a: f64, b: f64) -> f64 {
+    if (a > 1.0) == (b > 1.0) { if (a > 1.0) == (a > b) { b } else { a } } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -138,6 +152,20 @@ mod tests {
         assert!(!compare(&old, &near).slower);
         assert!(!compare(&slow, &old).slower, "faster is not slower");
         assert!(compare(&slow, &old).text.contains("-23 %"), "{}", compare(&slow, &old).text);
+    }
+
+    #[test]
+    fn a_machine_that_was_busy_at_times_is_not_a_slower_program() {
+        let samples = |busy: usize| {
+            let mut record = Record::default();
+            for index in 0..30 {
+                let sample = if index < busy { 4.0 } else { 1.0 };
+                record.add("check", None, Who::Trestle, Unit::Millis, sample);
+            }
+            record.finish(String::new(), 30, Machine::default(), BTreeMap::new())
+        };
+        assert!(!compare(&samples(0), &samples(16)).slower);
+        assert!(compare(&samples(0), &samples(28)).slower);
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub fn count(write: bool) -> Result<Verdict> {
 /// stale.
 fn judge(counted: &Table, most: &Table) -> Verdict {
     let mut text =
-        format!("{:<34}{:>10}{:>10}{:>10}{:>10}\n", "", "messages", "syscalls", "processes", "threads");
+        format!("{:<34}{:>14}{:>14}{:>14}{:>14}\n", "", "messages", "syscalls", "processes", "threads");
     let (mut grown, mut shrunk) = (false, false);
     for (name, counts) in counted {
         let Some(most) = most.get(name) else {
@@ -74,7 +74,7 @@ fn judge(counted: &Table, most: &Table) -> Verdict {
             grown |= is > may;
             shrunk |= is < may;
             let shown = if is == may { is.to_string() } else { format!("{is} of {may}") };
-            let _ = write!(text, "{shown:>10}");
+            let _ = write!(text, "{shown:>14}");
         }
         text.push('\n');
     }

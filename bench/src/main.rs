@@ -52,6 +52,8 @@ fn run() -> Result<ExitCode> {
                 return Err(Error(format!("no part {name:?}; there are: {}", work::PARTS.join(" "))));
             }
             if !cage::is_inside() {
+                // The reference runs iptables; the floor's rules and foreign objects are made by the other two.
+                tools::need(&["ip", "nft", "iptables"])?;
                 tools::build_floor()?;
                 tools::Tools::find()?;
                 return cage::run_inside();
@@ -62,6 +64,7 @@ fn run() -> Result<ExitCode> {
         Task::Counts { write } => {
             if !cage::is_inside() {
                 tools::ours()?;
+                tools::need(&["strace"])?;
                 return cage::run_inside();
             }
             cage::furnish()?;
@@ -81,6 +84,7 @@ fn measure(options: &Options) -> Result<ExitCode> {
         work::PARTS.into_iter().filter(|part| options.only.iter().any(|only| only == part)).collect()
     };
     let repetitions = options.repetitions.unwrap_or(if options.quick { 5 } else { 35 });
+    process::precedence(true);
     let mut record = Record::default();
     let mut progress = progress::Progress::new(parts.len());
     for part in &parts {

@@ -129,6 +129,14 @@ pub fn reap() -> bool {
     }
 }
 
+/// Puts the calling thread, and what it starts, before (or no longer before) what else the machine is doing. A plugin
+/// takes less than one slice of time: on a busy machine it would be measured how often it loses its turn.
+pub fn precedence(first: bool) {
+    let nice = if first { -20 } else { 0 };
+    // SAFETY: no memory is handed over. Without the right to it, the measurement goes on as it is.
+    unsafe { nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, nice) };
+}
+
 /// Lets the kernel and orphans finish what the last program left to them, so that the next one does not pay for it.
 pub fn settle() {
     let begin = Instant::now();

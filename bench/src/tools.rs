@@ -1,7 +1,6 @@
 //! The programs that are measured, and where they are.
 
 use crate::error::{Context, Error, Result};
-use crate::process::Call;
 use crate::record::Who;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -48,20 +47,15 @@ impl Tools {
         }
     }
 
-    /// What each calls itself: VERSION has no version in it, but the reference says its own on standard error when
-    /// started without a command. Ours is known by its commit.
+    /// Ours is known by its commit. The reference is asked for nothing: Go writes the module's version into a program
+    /// that `go install` made, and the plugin itself only knows it if the build was told to say it.
     pub fn versions(&self) -> BTreeMap<String, String> {
-        let mut versions = BTreeMap::new();
         let commit = crate::machine::commit(&repository());
         let ours =
             format!("{}, commit {}", env!("CARGO_PKG_VERSION"), commit.as_deref().unwrap_or("unknown"));
-        versions.insert("trestle".to_owned(), ours);
-        let program = self.reference.join("bridge");
-        let call = Call { program, arguments: Vec::new(), environment: Vec::new(), stdin: Vec::new() };
-        let said = call.run_with_stderr().map(|o| String::from_utf8_lossy(&o.stderr).into_owned());
-        let version = said.ok().and_then(|s| s.lines().next()?.rsplit(' ').next().map(str::to_owned));
-        versions.insert("reference".to_owned(), version.unwrap_or_else(|| "unknown".to_owned()));
-        versions
+        let program = std::fs::read(self.reference.join("bridge")).unwrap_or_default();
+        let reference = module_version(&program).unwrap_or_else(|| "of unknown version".to_owned());
+        BTreeMap::from([("trestle".to_owned(), ours), ("reference".to_owned(), reference)])
     }
 
     /// Bytes on disk of `bridge` and `host-local` together; a file with two names counts once.
@@ -77,6 +71,33 @@ impl Tools {
         }
         Ok(bytes)
     }
+}
+
+/// Fails, naming the package, unless these programs of the system can be found.
+pub fn need(programs: &[&str]) -> Result<()> {
+    for program in programs {
+        let found = crate::process::path().split(':').any(|place| Path::new(place).join(program).is_file());
+        if !found {
+            let package = if *program == "ip" {
+                "iproute2"
+            } else if *program == "nft" {
+                "nftables"
+            } else {
+                program
+            };
+            return Err(Error(format!("{program} is needed: install the package {package}")));
+        }
+    }
+    Ok(())
+}
+
+/// The version in a Go program's build information: the module's path, a tab, the version, a tab or an end of line.
+fn module_version(program: &[u8]) -> Option<String> {
+    let mark = b"github.com/containernetworking/plugins\tv";
+    let at = program.windows(mark.len()).position(|part| part == mark)?;
+    let rest = program.get(at + mark.len() - 1..)?;
+    let end = rest.iter().position(u8::is_ascii_whitespace)?;
+    Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
 }
 
 /// Where our plugins are.
@@ -112,4 +133,16 @@ pub fn build_floor() -> Result<()> {
     }
     let status = command.status().doing(|| "building the floor".to_owned())?;
     if status.success() { Ok(()) } else { Err(Error("the floor does not build".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_build_information() {
+        let program = b"\x00path\tx\nmod\tgithub.com/containernetworking/plugins\tv1.9.1\th1:abc=\n";
+        assert_eq!(module_version(program).as_deref(), Some("v1.9.1"));
+        assert_eq!(module_version(b"nothing"), None);
+    }
 }

@@ -5,7 +5,7 @@ use crate::attachment::{Attachment, Verb, expect_links, prepare_floor};
 use crate::error::{Error, Result};
 use crate::netns::Netns;
 use crate::network::Network;
-use crate::process::settle;
+use crate::process::{precedence, settle};
 use crate::record::{Unit, Who};
 use std::path::Path;
 use std::sync::Mutex;
@@ -45,7 +45,7 @@ pub fn measure(bench: &mut Bench) -> Result<()> {
         let mut pace = bench.pace(if in_flight == 20 { 36 } else { 3 });
         (pace.wanted, pace.least) = match (in_flight, bench.quick) {
             (20, false) => (10, 5),
-            (_, false) => (4, 1),
+            (_, false) => (3, 1),
             _ => (1, 1),
         };
         for repetition in 0.. {
@@ -105,6 +105,8 @@ pub fn all(pods: &[Mutex<Attachment>], verb: Verb, in_flight: u64) -> Result<Dur
     let next = AtomicUsize::new(0);
     let begin = Instant::now();
     let worker = || -> Result<()> {
+        // Many at once compete with each other and with the kernel's own threads, as on a real node.
+        precedence(false);
         while let Some(pod) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut pod = pod.lock().map_err(|_| Error("another thread panicked".to_owned()))?;
             pod.run(verb)?;
