@@ -81,3 +81,27 @@ fn a_directory_that_goes_away_comes_back() {
     assert_eq!(code(net.check("c1")), 100);
     assert_eq!(net.add("c2").unwrap(), "10.1.0.2");
 }
+
+/// A file that is not older than the last mark may have been made anew since, within the same tick; here the
+/// tick is stretched by a time stamp in the future.
+#[test]
+fn a_lease_as_new_as_the_mark_is_read_again() {
+    let net = Net::new(FIVE);
+    let future = std::time::SystemTime::now() + Duration::from_hours(1);
+    let lease = |text: &str| {
+        net.write("10.1.0.5", text);
+        let file = std::fs::File::options().write(true).open(net.dir().join("10.1.0.5")).unwrap();
+        file.set_modified(future).unwrap();
+        net.write("touch", "");
+        std::fs::remove_file(net.dir().join("touch")).unwrap();
+    };
+    lease("old\r\neth0");
+    net.add("c1").unwrap();
+    lease("new\r\neth0");
+    net.check("new").unwrap();
+    assert_eq!(code(net.check("old")), 100);
+    net.del("old").unwrap();
+    assert_eq!(net.shown(), "10.1.0.2=c1 10.1.0.5=new");
+    net.del("new").unwrap();
+    assert_eq!(net.shown(), "10.1.0.2=c1");
+}

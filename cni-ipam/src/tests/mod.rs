@@ -48,7 +48,7 @@ impl Net {
 
     /// The network of a test that runs in another process.
     fn of(root: &std::path::Path, ipam: &str) -> Self {
-        let host = Host { proc: root.join("proc"), lock_timeout: Duration::from_secs(120) };
+        let host = Host { proc: root.join("proc"), lock_timeout: Duration::from_mins(2) };
         Net { scratch: Scratch::of(root), host, ipam: ipam.into(), more: String::new(), version: "1.1.0" }
     }
 

@@ -68,9 +68,8 @@ impl Model {
     fn next(&self) -> Option<u8> {
         let start = match self.cursor {
             // The gateway .1 counts as the range's first address.
-            Some(1) => 0,
+            Some(1) | None => 0,
             Some(last) => ORDER.iter().position(|a| *a == last).map_or(0, |i| i + 1),
-            None => 0,
         };
         ORDER.iter().cycle().skip(start).take(ORDER.len()).find(|a| !self.leases.contains_key(a)).copied()
     }
@@ -215,7 +214,8 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::LoseIndex => {
                 let _ = std::fs::remove_file(net.dir().join(".index"));
-                (model.void.clear(), model.noted.clear());
+                model.void.clear();
+                model.noted.clear();
                 model.has_index = false;
             }
         }

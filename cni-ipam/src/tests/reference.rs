@@ -212,9 +212,7 @@ fn the_same_calls_do_the_same() {
                 // The reference moves the cursor even when it gives the address back.
                 _ => follow(&theirs, &own),
             }
-            if verb != "CHECK" && files(&theirs) != files(&own) {
-                panic!("{context}: files {:?} and {:?}", files(&theirs), files(&own));
-            }
+            assert_eq!(files(&theirs), files(&own), "{context}");
         }
     }
 }
@@ -231,7 +229,7 @@ fn both_share_one_directory() {
                 scope.spawn(move || match i % 2 {
                     0 => drop(reference(program, net, verb, &format!("c{i}"), "").unwrap()),
                     _ => {
-                        assert!(storm::command(&[], net, verb, &format!("c{i}")).status().unwrap().success())
+                        assert!(storm::command(&[], net, verb, &format!("c{i}")).status().unwrap().success());
                     }
                 });
             }

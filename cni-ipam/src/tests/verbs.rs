@@ -1,5 +1,7 @@
 //! ADD, CHECK and DEL.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 #[test]
@@ -14,7 +16,6 @@ fn the_files_are_the_references_byte_for_byte() {
     );
     let expected = [".index", "10.1.0.2", "fd00::2", "last_reserved_ip.0", "last_reserved_ip.1", "lock"];
     assert_eq!(net.scratch.names(), expected);
-    use std::os::unix::fs::PermissionsExt;
     for name in expected {
         assert_eq!(net.dir().join(name).metadata().unwrap().permissions().mode() & 0o7777, 0o600, "{name}");
     }
