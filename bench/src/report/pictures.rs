@@ -69,7 +69,7 @@ fn latency(results: &Results) -> String {
         .filter(|(_, _, bars)| !bars.is_empty())
         .collect();
     let rows: usize = groups.iter().map(|(_, _, bars)| bars.len()).sum();
-    let height = 92.0 + ROW * small(rows) + 16.0 * small(groups.len());
+    let height = 112.0 + ROW * small(rows) + 16.0 * small(groups.len());
     let subtitle = format!("milliseconds from exec to exit, median; {}", machine(results));
     let mut canvas = Canvas::new(860.0, height, "How long a pod waits for its network", &subtitle);
     canvas.legend(&whose, 34.0);
@@ -101,6 +101,11 @@ fn latency(results: &Results) -> String {
         }
         y += 16.0;
     }
+    let reference = results.versions.get("reference").map_or("", String::as_str);
+    let note = format!(
+        "reference: containernetworking/plugins {reference}; floor: the fewest messages that do the same job, and nothing else"
+    );
+    canvas.text(24.0, height - 16.0, "small", Anchor::Start, &note);
     canvas.finish()
 }
 
