@@ -2,7 +2,7 @@
 //! keys match without regard to case, the last of equal keys wins, `null` counts as absent, and
 //! numbers, strings and booleans never turn into one another.
 //!
-//! [`read`] puts a type that derives `Deserialize` over a parsed text, names the path of what is wrong
+//! [`read()`] puts a type that derives `Deserialize` over a parsed text, names the path of what is wrong
 //! (`ipam.ranges[0][0].subnet`), and tells which keys no type asked for.
 
 mod near;

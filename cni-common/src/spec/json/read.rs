@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAc
 use super::Json;
 use super::near::closest;
 
-/// What [`read`] found besides the value.
+/// What [`read()`] found besides the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
     /// Path of the key, like `ipam.gatway`.
