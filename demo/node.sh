@@ -83,21 +83,16 @@ ping_from() { # POD WHAT ADDRESS
 		bad "$1 → $2 $3: $(tail -n 1 <<<"$out")"
 	fi
 }
-# seen_outside POD TARGET FILTER NODE-ADDRESS: whose packet arrives there when POD pings it.
+# seen_outside FAMILY NODE-ADDRESS: who sent echo requests, as the outside host's own rules noted it.
 seen_outside() {
-	local reader source
-	rm -f listening && touch listening
-	ip netns exec outside timeout 10 tcpdump -n -l -t -c 1 -Z root -i eth0 "$3" >seen 2>>listening &
-	reader=$!
-	until grep -q 'listening on' listening || ! kill -0 $reader 2>/dev/null; do sleep 0.02; done
-	ip netns exec "$1" ping -n -c 1 -W 2 "$2" >/dev/null 2>&1 || kill $reader 2>/dev/null
-	wait $reader 2>/dev/null || true
-	source=$(awk '{ print $2 }' seen)
-	indent <seen
-	if [ "$source" = "$4" ]; then
-		good "$1 → outside: it sees $4, the node's address"
+	local sources
+	sources=$(ip netns exec outside nft -j list set inet seen "v$1" |
+		jq -r '.nftables[].set.elem[]?.elem | "\(.val)  \(.counter.packets) packets"')
+	indent <<<"${sources:-nobody}"
+	if [[ $sources == "$2 "* && $sources != *$'\n'* ]]; then
+		good "the outside sees $2, the node's address, and no pod's"
 	else
-		bad "$1 → outside: it sees ${source:-nothing}, not the node's $4"
+		bad "the outside should see the node's address $2, and nothing else"
 	fi
 }
 
@@ -123,6 +118,17 @@ ip link set uplink up
 ip -n outside addr add 192.0.2.1/24 dev eth0
 ip -n outside addr add 2001:db8::1/64 dev eth0 nodad
 ip -n outside link set eth0 up
+ip netns exec outside nft -f - <<'END'
+table inet seen {
+	set v4 { type ipv4_addr; flags dynamic; size 64; counter; }
+	set v6 { type ipv6_addr; flags dynamic; size 64; counter; }
+	chain input {
+		type filter hook input priority 0;
+		icmp type echo-request add @v4 { ip saddr }
+		icmpv6 type echo-request add @v6 { ip6 saddr }
+	}
+}
+END
 indent <<<"node     uplink  192.0.2.10/24  2001:db8::10/64
 outside  eth0    192.0.2.1/24   2001:db8::1/64"
 node_state >state.before
@@ -174,9 +180,10 @@ ping_from web db "$(address db 6 | cut -d/ -f1)"
 ping_from db web "$(address web 4 | cut -d/ -f1)"
 ping_from web outside 192.0.2.1
 ping_from web outside 2001:db8::1
-say "   What the outside host sees of it (tcpdump there):"
-seen_outside web 192.0.2.1 'icmp[icmptype] == icmp-echo' 192.0.2.10
-seen_outside db 2001:db8::1 'icmp6 and ip6[40] == 128' 2001:db8::10
+ping_from db outside 2001:db8::1
+say "   Who sent these echo requests, as the outside host counted them:"
+seen_outside 4 192.0.2.10
+seen_outside 6 2001:db8::10
 
 step "Something breaks, and CHECK says what"
 check web
