@@ -8,8 +8,8 @@ pub mod paths;
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 /// A schema and the file that it stands in.
@@ -44,7 +44,7 @@ pub fn all() -> [PluginSchema; 2] {
 pub fn bridge() -> PluginSchema {
     let mut json = schema_of::<cni_bridge::keys::Keys>();
     put_properties(&mut json, common::keys(&json!({ "const": "bridge" })));
-    let json = with_head("bridge", "Network configuration of the CNI plugin bridge.", "type", json);
+    let json = with_head("bridge", "Network configuration of the CNI plugin bridge.", "type", &json);
     PluginSchema { file: "bridge.schema.json", page: "bridge.md", json }
 }
 
@@ -62,14 +62,14 @@ pub fn host_local() -> PluginSchema {
     }
     put_properties(&mut json, common::keys(&json!({ "type": "string" })));
     let json =
-        with_head("host-local", "Network configuration with the IPAM plugin host-local.", "ipam", json);
+        with_head("host-local", "Network configuration with the IPAM plugin host-local.", "ipam", &json);
     PluginSchema { file: "host-local.schema.json", page: "host-local.md", json }
 }
 
 /// The schema of a type, without references, so that an editor shows each key where it stands.
 fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut json = Value::from(Schema::from(settings.into_generator().into_root_schema_for::<T>()));
+    let mut json = Value::from(settings.into_generator().into_root_schema_for::<T>());
     plain(&mut json);
     json
 }
@@ -114,7 +114,7 @@ fn put(schema: &mut Value, key: &str, value: Value) {
 }
 
 /// What a reader wants to know first.
-fn with_head(title: &str, description: &str, required: &str, schema: Value) -> Value {
+fn with_head(title: &str, description: &str, required: &str, schema: &Value) -> Value {
     let mut whole = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
