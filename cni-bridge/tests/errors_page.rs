@@ -1,5 +1,6 @@
 //! The pages in `docs` are held to the code. `errors.md`: each wrong configuration there is refused with the
 //! code and the message that stand beside it, and each code has its row. `bridge.md`: its examples are valid.
+//! `troubleshooting.md`: what can be provoked without a kernel's help is printed as it says.
 //!
 //! An example is a heading `###`, a block of `json`, perhaps a line `CNI_ARGS: ...`, a line `Code N:` and a
 //! block of `text`. `UPDATE_GOLDEN=1` rewrites codes and messages.
@@ -7,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cni_bridge::Bridge;
 use cni_common::driver::NetworkPlugin;
@@ -158,4 +159,46 @@ fn the_examples_of_the_bridge_page_are_valid() {
         assert!(bridge.suspects.is_empty(), "{:?}: {conf}", bridge.suspects);
     }
     assert!(count >= 20, "examples are missing: {count}");
+}
+
+/// What a plugin says to a call, with the leases in `folder`, which the page knows by its usual name.
+fn said(env: &Environment, plugin: &str, keys: &str, folder: &Path) -> Option<String> {
+    let folder = folder.display().to_string();
+    let conf = format!(
+        r#"{{"cniVersion": "1.1.0", "name": "net1", "type": "{plugin}", "ipam": {{"type": "host-local",
+        "subnet": "10.88.0.0/29", "dataDir": "{folder}"}} {keys}}}"#
+    );
+    let outcome = Request::new(env, conf.into_bytes()).and_then(|request| match plugin {
+        "bridge" => cni_bridge::run(&request, &[]),
+        _ => cni_ipam::run(&request),
+    });
+    outcome.err().map(|error| error.msg.replace(&folder, "/var/lib/cni/networks"))
+}
+
+#[test]
+fn the_messages_of_the_troubleshooting_page_are_printed() {
+    let page = fs::read_to_string(path().with_file_name("troubleshooting.md")).unwrap();
+    let folder = std::env::temp_dir().join(format!("errors-page-{}", std::process::id()));
+    let add = |id: &str| Environment { container_id: id.into(), ..environment("") };
+    let verb = |verb: &str| Environment { command: verb.into(), ..environment("") };
+    let host_local = |env: &Environment, keys: &str| said(env, "host-local", keys, &folder);
+    let bridge = |env: &Environment, keys: &str| said(env, "bridge", keys, &folder);
+    let gone = Environment { netns: "/run/netns/gone".into(), ..environment("") };
+    let first = host_local(&add("a"), "");
+    let mut messages = vec![
+        host_local(&add("a"), ""),
+        host_local(&add("b"), r#", "args": {"cni": {"ips": ["10.88.0.2"]}}"#),
+        bridge(&gone, r#", "ipam": {}"#),
+        bridge(&environment(""), r#", "ipam": {"type": "nobody"}"#),
+        bridge(&environment(""), r#", "cniVersion": "1.2.0""#),
+        bridge(&verb("STATUS"), r#", "cniVersion": "1.0.0""#),
+    ];
+    let others = ["h1", "h2", "h3", "h4"].map(|id| host_local(&add(id), ""));
+    messages.extend([host_local(&add("z"), ""), host_local(&verb("STATUS"), "")]);
+    let _ = fs::remove_dir_all(&folder);
+    assert!(first.is_none() && others.iter().all(Option::is_none), "{first:?} {others:?}");
+    for message in messages {
+        let message = message.expect("an error");
+        assert!(page.contains(&format!("\n```text\n{message}\n```\n")), "the page does not have: {message}");
+    }
 }
