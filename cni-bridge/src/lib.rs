@@ -1,7 +1,7 @@
 //! The `bridge` plugin: a veth pair whose end on the node is a port of a Linux bridge.
 //!
 //! [`keys`] are what may be written in a configuration, [`config`] is what is left of it once it is
-//! valid, [`attachment`] turns that and the addressing into a plan. The verbs are the driver's.
+//! valid, `attachment` turns that and the addressing into a plan. The verbs are the driver's.
 
 mod attachment;
 pub mod config;

@@ -7,7 +7,7 @@
     clippy::print_stdout
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn ours() -> PathBuf {
     std::env::var_os("TRESTLE_BIN").map_or_else(|| PathBuf::from("bin"), PathBuf::from)
 }
 
-fn real(folder: &PathBuf) -> PathBuf {
+fn real(folder: &Path) -> PathBuf {
     folder.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
 }
 
