@@ -4,6 +4,7 @@
 //!
 //! An example is a heading `###`, a block of `json`, perhaps a line `CNI_ARGS: ...`, a line `Code N:` and a
 //! block of `text`. `UPDATE_GOLDEN=1` rewrites codes and messages.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test may
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
