@@ -105,3 +105,37 @@ fn a_lease_as_new_as_the_mark_is_read_again() {
     net.del("new").unwrap();
     assert_eq!(net.shown(), "10.1.0.2=c1");
 }
+
+/// Written over in place, which does not show in the directory: the file counts, not what was noted of it.
+#[test]
+fn a_lease_that_was_written_over_is_the_new_owners() {
+    let net = Net::new(FIVE);
+    net.add("c1").unwrap();
+    net.write("10.1.0.2", "c9\r\neth0");
+    assert_eq!(code(net.check("c1")), 100);
+    net.check("c9").unwrap();
+    net.del("c1").unwrap();
+    assert_eq!(net.shown(), "10.1.0.2=c9");
+    net.del("c9").unwrap();
+    assert_eq!(net.shown(), "");
+}
+
+/// Files that come while the lock is held, from somebody who does not know of it.
+#[test]
+fn files_that_come_in_the_middle_are_met() {
+    let net = Net::new(FIVE);
+    let request = Request::new(&Net::env("ADD", "c1"), net.conf().into_bytes()).unwrap();
+    let attachment = request.attachment().unwrap();
+    let mut store = crate::store::Store::create(&net.scratch.place(), &net.host).unwrap();
+    net.write("10.1.0.2", "");
+    net.write("10.1.0.3", "c9\r\neth0");
+    let addr = |text| crate::address::Addr::parse(text).unwrap();
+    assert!(store.reserve(addr("10.1.0.2"), attachment, None).unwrap().is_some(), "nobody's file gives way");
+    assert!(store.reserve(addr("10.1.0.3"), attachment, None).unwrap().is_none(), "another's lease does not");
+    assert!(store.reserve(addr("10.1.0.4"), attachment, None).unwrap().is_some());
+    drop(store);
+    net.del("c9").unwrap();
+    assert_eq!(net.shown(), "10.1.0.2=c1 10.1.0.4=c1", "and was seen by the next call");
+    net.del("c1").unwrap();
+    assert_eq!(net.shown(), "");
+}
