@@ -1,6 +1,6 @@
 //! The pages in docs describe every key, and no other. A key is described where its path stands in
-//! backticks at the beginning of a table's row or of a heading: "| `mtu` |", "### `ipam.subnet`". The
-//! last part of a path is enough where it says which one is meant.
+//! backticks at the beginning of a table's row or of a heading, below a heading with the word "Keys":
+//! "| `mtu` |", "### `ipam.subnet`". The last part of a path is enough where it says which one is meant.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -12,8 +12,8 @@ use trestle_schema::{PluginSchema, paths};
 struct Entry {
     key: String,
     line: usize,
-    /// It stands under a heading with the word "Keys", where nothing else may stand in its place.
-    must_be_known: bool,
+    /// It stands under a heading with the word "Keys", where nothing but keys may stand in its place.
+    is_a_key: bool,
 }
 
 /// The text in backticks at the beginning, without the brackets that lists have.
@@ -35,8 +35,8 @@ fn entries(page: &str) -> Vec<Entry> {
         }
         let rest = if level > 0 { text.get(level..) } else { text.strip_prefix('|').filter(|_| !in_code) };
         if let Some(key) = rest.and_then(key_of) {
-            let must_be_known = headings.last().is_some_and(|(_, heading)| heading.contains("Keys"));
-            found.push(Entry { key, line, must_be_known });
+            let is_a_key = headings.last().is_some_and(|(_, heading)| heading.contains("Keys"));
+            found.push(Entry { key, line, is_a_key });
         }
         if level > 0 {
             headings.push((level, text));
@@ -54,11 +54,11 @@ fn faults(schema: &PluginSchema, page: &str) -> Vec<String> {
     let (entries, paths) = (entries(page), paths::of(&schema.json));
     let missing = paths
         .iter()
-        .filter(|path| !entries.iter().any(|entry| names(entry, path)))
+        .filter(|path| !entries.iter().any(|entry| entry.is_a_key && names(entry, path)))
         .map(|path| format!("{}: no row or heading for `{path}`", schema.page));
     let unknown = entries
         .iter()
-        .filter(|entry| entry.must_be_known && !paths.iter().any(|path| names(entry, path)))
+        .filter(|entry| entry.is_a_key && !paths.iter().any(|path| names(entry, path)))
         .map(|entry| format!("{}:{}: `{}` is no key", schema.page, entry.line, entry.key));
     missing.chain(unknown).collect()
 }
@@ -83,7 +83,7 @@ fn the_page_of_host_local_has_its_keys() {
 #[test]
 fn keys_are_found_in_rows_and_headings() {
     let page = "# `x`\n## Keys\n| `a` | `b` |\n### `c[].d`\n| `e` |\n## More\n| `f` |\n```\n| `g` |\n```\n";
-    let found: Vec<_> = entries(page).into_iter().map(|e| (e.key, e.must_be_known)).collect();
+    let found: Vec<_> = entries(page).into_iter().map(|e| (e.key, e.is_a_key)).collect();
     let expected = [("x", false), ("a", true), ("c.d", true), ("e", false), ("f", false)];
     assert_eq!(found, expected.map(|(key, known)| (key.to_owned(), known)));
 }
