@@ -2,6 +2,8 @@
 //! case: the configuration, the IPAM plugin's answer (or the previous result), `---`, the plan.
 //! `UPDATE_GOLDEN=1` rewrites what is after the `---`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 use std::fs;
 use std::path::Path;
 

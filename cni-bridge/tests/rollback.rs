@@ -1,6 +1,8 @@
 //! The rollback sweep: a resource that fails, at every position of a plan, in a namespace of its own.
 //! Whatever the position, the kernel is afterwards as it was before. Needs root, or `unshare -rnm`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 use std::fmt;
 use std::path::Path;
 use std::process::Command;

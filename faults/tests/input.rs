@@ -217,7 +217,7 @@ fn a_result_from_ipam_is_not_trusted() {
     ]
     .iter()
     .map(answer)
-    .chain(["".into(), "null".into(), "[]".into(), "{".into(), "[".repeat(100_000), "\u{fffd}".into()])
+    .chain([String::new(), "null".into(), "[]".into(), "{".into(), "[".repeat(100_000), "\u{fffd}".into()])
     .collect();
     on_node(|node| {
         fs::create_dir_all("/run/work/plugins").unwrap();
