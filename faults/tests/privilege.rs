@@ -156,7 +156,11 @@ fn files_are_private() {
             let dir = Path::new("/var/lib/cni/networks").join(NAME);
             for entry in fs::read_dir(&dir).unwrap().map(Result::unwrap) {
                 let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
-                assert!(mode.trailing_zeros() >= 7 && mode & 0o400 != 0, "{} {mode:o}", entry.path().display());
+                assert!(
+                    mode.trailing_zeros() >= 7 && mode & 0o400 != 0,
+                    "{} {mode:o}",
+                    entry.path().display()
+                );
             }
             let mode = fs::metadata(&dir).unwrap().permissions().mode() & 0o7777;
             assert_eq!(mode & !0o755, 0, "{mode:o}");
