@@ -26,10 +26,8 @@ warn() { printf '%s%s: %s%s\n' "$yellow" "${0##*/}" "$*" "$plain" >&2; }
 die() { printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Tools that scripts/deps unpacked are found after those of the machine.
-for d in "$cache/go/bin" "$cache/tools"; do
-	[ ! -d "$d" ] || PATH=$PATH:$d
-done
+# Tools that scripts/deps unpacks are found after those of the machine.
+PATH=$PATH:$cache/go/bin:$cache/tools
 # A Go of ours (scripts/deps) keeps its files with it; a Go of the machine keeps its own places.
 if [ "$(command -v go || true)" = "$cache/go/bin/go" ]; then
 	export GOROOT=$cache/go GOPATH=$cache/gopath GOCACHE=$cache/gocache GOFLAGS=-modcacherw
