@@ -15,7 +15,7 @@ bench: ## speed beside the reference: table, pictures, docs/benchmarks (8 minute
 	@scripts/bench $(ARGS)
 sweep: ## killed and failed at every system call: nothing may be left
 	@scripts/sweep $(ARGS)
-test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (half an hour)
+test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (an hour and more)
 	@tests/vm/suite.sh full $(ARGS)
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
