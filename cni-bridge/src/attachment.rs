@@ -128,7 +128,7 @@ impl Bridge {
                 "the gateway of \"vlan\" {vlan} would be named {name:?}, which {why}; give \"bridge\" a shorter name"
             ))
         })?;
-        let port = IfName::parse(&cni_common::plan::short_name("vlgw", &name))
+        let port = IfName::parse(&cni_common::plan::short_name("veth", &name))
             .map_err(|why| CniError::new(Code::INTERNAL, why))?;
         Ok(Some(VlanGateway {
             link,

@@ -1,6 +1,7 @@
 //! What the attachments do, by packets: state alone proves nothing.
 
 mod frames;
+mod vlan;
 
 use std::net::IpAddr;
 
@@ -24,6 +25,7 @@ pub fn tests() -> Vec<Test> {
         route_mtu_bounds_packets
     ];
     tests.extend(frames::tests());
+    tests.extend(vlan::tests());
     for (name, keys) in [
         ("nftables", json!({})),
         ("iptables", json!({ "ipMasqBackend": "iptables" })),

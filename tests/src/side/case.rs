@@ -117,6 +117,19 @@ impl Case {
         self
     }
 
+    /// For cases in which the masks of ports follow from that of a bridge whose MAC wanders.
+    #[must_use]
+    pub fn ports_have_other_macs(mut self) -> Self {
+        for pattern in [
+            r"^[-+] \d\d ADD \w+: result interfaces 3 mac ",
+            r"^[-+] \d\d host: link (cni0\.100|<veth\d>) address ",
+        ] {
+            let reason = "the masks say whose MAC it is; the reference's bridge has that of one of its ports";
+            self.meant.push(Meant { pattern, reason, better: Better::Neither, sometimes: true });
+        }
+        self
+    }
+
     /// Only on kernels that filter VLANs.
     #[must_use]
     pub fn needs_vlan(mut self) -> Self {
