@@ -89,7 +89,10 @@ impl Network {
             let copies = Path::new(WORK_DIR).join("copies");
             std::fs::create_dir_all(&copies).unwrap();
             for name in ["bridge", "host-local"] {
-                std::fs::copy(self.bin.join(name), copies.join(name)).unwrap();
+                // By another process: a file that some thread here has open for writing cannot be run, and a
+                // fork in another thread keeps it open.
+                let done = std::process::Command::new("cp").arg(self.bin.join(name)).arg(&copies).status();
+                assert!(done.is_ok_and(|status| status.success()), "cp {name}");
             }
             self.bin = copies;
         }

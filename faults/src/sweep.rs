@@ -67,6 +67,8 @@ impl std::fmt::Display for Case {
 
 /// All cases of a network, each with the faults that are put on it.
 pub fn cases(network: &'static str, bin: &std::path::Path) -> Vec<(Case, Fault)> {
+    use Healer::{AddThenDel, Del, Gc, NextAdd};
+    use Way::{Empty, Gone, There};
     let case =
         |verb, way, healer, neighbour| Case { network, bin: bin.to_owned(), verb, way, healer, neighbour };
     let mut all = Vec::new();

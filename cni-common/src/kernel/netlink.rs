@@ -1,5 +1,7 @@
 //! One netlink socket: send, and wait for every answer. For rtnetlink and nf_tables alike.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod wire;
 
 use netlink_packet_core::{

@@ -16,6 +16,8 @@ const NFT_MSG_NEWSET: u8 = 9;
 const NFT_MSG_NEWSETELEM: u8 = 12;
 const NFT_MSG_DELSETELEM: u8 = 14;
 const NFT_MSG_NEWGEN: u8 = 15;
+const NFTA_SET_NAME: u16 = 2;
+const NFTA_SET_KEY_TYPE: u16 = 4;
 const NFTA_RULE_HANDLE: u16 = 3;
 const NFTA_RULE_EXPRESSIONS: u16 = 4;
 const NFTA_RULE_USERDATA: u16 = 7;
@@ -75,6 +77,9 @@ pub(super) fn chain(told: &Told) -> Option<ChainState> {
 pub(super) fn set(told: &Told) -> Option<(String, Option<KeyType>)> {
     let (mut name, mut kind) = (None, None);
     for attribute in of_kind(told, NFT_MSG_NEWSET)? {
+        if !matches!(attribute.kind, NFTA_SET_NAME | NFTA_SET_KEY_TYPE) {
+            continue; // another's set may hold what the library cannot read
+        }
         match attribute.parse() {
             Some(SetAttribute::Name(text)) => name = Some(text),
             Some(SetAttribute::KeyType(number)) => kind = KeyType::from_number(number),

@@ -12,6 +12,10 @@ use super::{Base, Expr, MetaKey, Reg, Verdict};
 /// linux/netfilter/nf_tables.h
 const NFTA_EXPR_NAME: u16 = 1;
 const NFTA_EXPR_DATA: u16 = 2;
+const NFTA_CMP_DATA: u16 = 3;
+/// Mask, xor, data.
+const NFTA_BITWISE_DATA: [u16; 3] = [4, 5, 7];
+const NFTA_IMMEDIATE_DATA: u16 = 2;
 /// linux/netfilter/nf_tables_compat.h
 const NFTA_MATCH_NAME: u16 = 1;
 const NFTA_MATCH_INFO: u16 = 3;
@@ -23,9 +27,9 @@ impl Expr {
             "payload" => payload(&data.parse_parts()?),
             "meta" => meta(&data.parse_parts()?),
             "lookup" => lookup(&data.parse_parts()?),
-            "cmp" => compare(&data.parse_parts()?),
-            "bitwise" => mask(&data.parse_parts()?),
-            "immediate" => verdict(&data.parse_parts()?),
+            "cmp" => compare(&data.parse_parts_with(&[NFTA_CMP_DATA])?),
+            "bitwise" => mask(&data.parse_parts_with(&NFTA_BITWISE_DATA)?),
+            "immediate" => verdict(&data.parse_parts_with(&[NFTA_IMMEDIATE_DATA])?),
             // With flags or ports it is something else than ours.
             "masq" => data.value.is_empty().then_some(Expr::Masquerade),
             "match" => xt_comment(data),

@@ -10,6 +10,8 @@ mod commit;
 mod decode;
 mod explain;
 mod expr;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod key;
 mod matching;
 mod message;

@@ -68,6 +68,13 @@ impl<'a> Attribute<'a> {
         self.parts().map(Attribute::parse).collect()
     }
 
+    /// Reads its parts, of which those of kind `data` hold one attribute: the library takes that for whole
+    /// and would panic.
+    pub fn parse_parts_with<T: Parseable<NlaBuffer<&'a [u8]>>>(self, data: &[u16]) -> Option<Vec<T>> {
+        let is_torn = |part: Attribute<'_>| data.contains(&part.kind) && part.parts().next().is_none();
+        if self.parts().any(is_torn) { None } else { self.parse_parts() }
+    }
+
     /// Its value as text.
     pub fn text(self) -> Option<String> {
         c_string(self.value)
@@ -90,6 +97,19 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by fuzzing: the library reads the attribute inside of NFTA_CMP_DATA past its end.
+    #[test]
+    fn torn_data_inside_a_part_is_no_panic() {
+        use netlink_packet_netfilter::nftables::Cmp;
+        let whole = [12, 0, 3, 0, 5, 0, 1, 0, 7, 0, 0, 0];
+        let mut torn = whole;
+        torn[4] = 0xff;
+        for (data, is_read) in [(whole, true), (torn, false)] {
+            let expr = Attribute { kind: 2, value: &data, whole: &data };
+            assert_eq!(expr.parse_parts_with::<Cmp>(&[3]).is_some(), is_read);
+        }
+    }
 
     #[test]
     fn attributes_are_walked_and_what_does_not_fit_ends_them() {

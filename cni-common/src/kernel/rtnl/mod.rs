@@ -2,6 +2,8 @@
 
 mod address;
 mod farewell;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod link;
 mod link_change;
 mod link_new;

@@ -102,7 +102,7 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-fn read(message: &RouteMessage) -> Option<KernelRoute> {
+pub(super) fn read(message: &RouteMessage) -> Option<KernelRoute> {
     if message.header.kind != RouteType::Unicast {
         return None;
     }
