@@ -50,7 +50,7 @@ impl Ack {
     /// dump ends), then attributes.
     pub(super) fn parse(header: &RawHeader, message: &[u8]) -> Self {
         // A dump without an error code ended well.
-        let errno = word(message, HEADER).map_or(0, |code| -code.cast_signed());
+        let errno = word(message, HEADER).map_or(0, |code| code.cast_signed().wrapping_neg());
         let mut hint = None;
         if header.flags & NLM_F_ACK_TLVS != 0 {
             let capped = header.flags & NLM_F_CAPPED != 0;
