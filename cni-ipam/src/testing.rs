@@ -7,6 +7,11 @@ use cni_common::spec::NetworkName;
 
 use crate::config::Place;
 
+/// Waits until the clock of every file system has moved on, also of those that count whole seconds.
+pub fn tick() {
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+}
+
 /// Removed when dropped, by the process that made it.
 pub struct Scratch {
     root: PathBuf,
@@ -31,9 +36,15 @@ impl Scratch {
         &self.root
     }
 
-    /// The data directory of a network called `net`.
+    /// The data directory of a network called `net`: in the test's own directory, or in that which
+    /// `CNI_IPAM_TEST_DATA` names, to try another file system.
     pub fn place(&self) -> Place {
-        Place { data_dir: self.root.join("data"), network: NetworkName::parse("net").unwrap() }
+        let above = std::env::var_os("CNI_IPAM_TEST_DATA").map(PathBuf::from);
+        let data_dir = match (above, self.root.file_name()) {
+            (Some(above), Some(name)) => above.join(name),
+            _ => self.root.join("data"),
+        };
+        Place { data_dir, network: NetworkName::parse("net").unwrap() }
     }
 
     /// The directory of that network.
@@ -53,6 +64,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if self.is_mine {
+            let _ = std::fs::remove_dir_all(self.place().data_dir);
             let _ = std::fs::remove_dir_all(&self.root);
         }
     }

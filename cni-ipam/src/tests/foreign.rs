@@ -60,7 +60,7 @@ fn a_copy_is_not_taken_for_the_original() {
     let net = Net::new(FIVE);
     net.add("c1").unwrap();
     net.add("c2").unwrap();
-    let copy = net.scratch.root().join("copy");
+    let copy = net.scratch.place().data_dir.join("copy");
     let copied = std::process::Command::new("cp").arg("-a").arg(net.dir()).arg(&copy).status().unwrap();
     assert!(copied.success());
     std::fs::remove_dir_all(net.dir()).unwrap();

@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::*;
+use crate::testing::tick;
 
 /// plugins#498: the reference, killed between creating and writing, leaves an address that is nobody's.
 #[test]
@@ -44,6 +45,7 @@ fn a_boot_spares_what_nobody_noted() {
     let net = Net::new(FIVE);
     net.add("c1").unwrap();
     net.boot(2);
+    tick();
     // The reference made these in this boot, before our first call; one in the place of a void one.
     net.write("10.1.0.2", "ref\r\neth0");
     net.write("10.1.0.3", "ref2\r\neth0");
