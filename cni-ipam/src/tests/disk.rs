@@ -1,9 +1,18 @@
 //! Full and read-only file systems, in a mount namespace of the test's own thread.
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 use super::*;
+
+/// Unmounts when dropped, also after a failed assertion, so that the test's directory can be removed.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
 
 /// Runs `test` with a small file system of its own in the place of the data directory. Says so and passes
 /// where mounting is not allowed.
@@ -19,6 +28,7 @@ fn on_tmpfs(options: &'static str, test: impl FnOnce(&Net) + Send + 'static) {
         let data = net.scratch.place().data_dir;
         std::fs::create_dir(&data).unwrap();
         mount(Some("tmpfs"), &data, Some("tmpfs"), MsFlags::empty(), Some(options)).unwrap();
+        let _mounted = Mounted(data);
         test(&net);
     });
     thread.join().unwrap();
