@@ -40,7 +40,7 @@ failed=()
 for kernel in "${kernels[@]}"; do
 	heading "kernel ${kernel:-of the release}"
 	start=$SECONDS
-	VM_KERNEL=$kernel VM_MEM=2048M VM_TIMEOUT=$([ "$which" = quick ] && echo 900 || echo 7200) \
+	VM_KERNEL=$kernel VM_MEM=2048M VM_TIMEOUT=$([ "$which" = quick ] && echo 1500 || echo 7200) \
 		"$root/tests/vm/run.sh" env TRESTLE_BIN="${TRESTLE_BIN:-$bin}" REFERENCE_BIN="$reference" \
 		"$suite" "${arguments[@]}" || failed+=("${kernel:-6.1}")
 	note "$((SECONDS - start)) s"
