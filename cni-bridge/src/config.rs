@@ -132,7 +132,8 @@ fn refuse_contradictions(keys: &Keys, ipam: Option<&str>) -> Result<(), CniError
     }
     if ipam.is_some() && keys.disable_container_interface {
         return Err(CniError::config(
-            "\"disableContainerInterface\" is true, so the container can have no address; remove \"ipam\"",
+            "\"disableContainerInterface\" is true, so the container can have no address; remove \"ipam\", or set it \
+             to false",
         ));
     }
     Ok(())
@@ -208,9 +209,8 @@ fn trunk(entries: &[Trunk]) -> Result<Vec<u16>, CniError> {
                 }
                 ids.extend(first..=last);
             }
-            (Some(_), None) | (None, Some(_)) => {
-                return Err(CniError::config("\"vlanTrunk\" has minID or maxID alone; set both, or use id"));
-            }
+            (Some(min), None) => return Err(half_a_range("minID", *min, "maxID")),
+            (None, Some(max)) => return Err(half_a_range("maxID", *max, "minID")),
             (None, None) => {}
         }
         if let Some(id) = id {
@@ -220,6 +220,12 @@ fn trunk(entries: &[Trunk]) -> Result<Vec<u16>, CniError> {
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+fn half_a_range(there: &str, value: i64, missing: &str) -> CniError {
+    CniError::config(format!(
+        "\"vlanTrunk\" has {there} {value} without {missing}; set both, or \"id\" for one VLAN"
+    ))
 }
 
 /// The hardware address asked for: the runtime's word over the configuration's over CNI_ARGS.

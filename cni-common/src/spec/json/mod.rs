@@ -38,6 +38,9 @@ pub enum Json {
 /// Deepest nesting that is read; more is refused (the reference's limit is 10,000).
 const MAX_DEPTH: usize = 100;
 
+/// Most characters of a string that an error repeats.
+const LONGEST_QUOTE: usize = 60;
+
 impl Json {
     /// Parses a text that holds one JSON value.
     ///
@@ -73,14 +76,16 @@ impl Json {
         if let Json::String(text) = self { Some(text) } else { None }
     }
 
-    fn kind(&self) -> &'static str {
+    /// What stands there, in the words of an error: short values themselves, else their kind.
+    fn described(&self) -> String {
         match self {
-            Json::Null => "null",
-            Json::Bool(_) => "a boolean",
-            Json::Number(_) => "a number",
-            Json::String(_) => "a string",
-            Json::Array(_) => "a list",
-            Json::Object(_) => "an object",
+            Json::Null => "null".to_owned(),
+            Json::Bool(value) => value.to_string(),
+            Json::Number(number) => format!("the number {number}"),
+            Json::String(text) if text.chars().nth(LONGEST_QUOTE).is_none() => format!("the string {text:?}"),
+            Json::String(_) => "a string".to_owned(),
+            Json::Array(_) => "a list".to_owned(),
+            Json::Object(_) => "an object".to_owned(),
         }
     }
 }

@@ -64,7 +64,17 @@ impl<'a> Node<'a> {
 
     fn wrong(&self, expected: &dyn de::Expected) -> ReadError {
         let subject = if self.path.is_empty() { "the text".to_owned() } else { format!("\"{}\"", self.path) };
-        ReadError(format!("{subject} must be {expected}, not {}", self.json.kind()))
+        ReadError(format!("{subject} must be {expected}, not {}", self.json.described()))
+    }
+
+    /// A number that is too large is told with the limit, not with the name of a type of Rust.
+    fn unsigned<'de, V: Visitor<'de>>(self, most: u32, visitor: V) -> Result<V::Value, ReadError> {
+        match self.json {
+            Json::Number(number) if number.as_u64().is_none_or(|value| value > most.into()) => {
+                Err(self.wrong(&format!("a whole number from 0 to {most}").as_str()))
+            }
+            _ => self.deserialize_i64(visitor),
+        }
     }
 
     /// Puts the path before an error that a type raised about a scalar.
@@ -134,13 +144,13 @@ impl<'de> Deserializer<'de> for Node<'_> {
         self.deserialize_i64(visitor)
     }
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_i64(visitor)
+        self.unsigned(u32::MAX, visitor)
     }
     fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_i64(visitor)
+        self.unsigned(u8::MAX.into(), visitor)
     }
     fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_i64(visitor)
+        self.unsigned(u16::MAX.into(), visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {

@@ -13,6 +13,8 @@ struct Outer {
     is_gateway: bool,
     name: Option<String>,
     ranges: Vec<Vec<Inner>>,
+    table: Option<u32>,
+    scope: Option<u8>,
 }
 
 fn outer(text: &str) -> Result<(Outer, Vec<UnknownKey>), String> {
@@ -30,17 +32,30 @@ fn keys_fold_case_and_the_last_one_wins() {
 #[test]
 fn types_are_as_strict_as_in_go() {
     for (text, expected) in [
-        (r#"{"mtu": "1500"}"#, r#""mtu" must be a whole number, not a string"#),
-        (r#"{"mtu": 1.5}"#, r#""mtu" must be a whole number, not a number"#),
-        (r#"{"isGateway": 1}"#, r#""isGateway" must be true or false, not a number"#),
-        (r#"{"name": 1}"#, r#""name" must be a string, not a number"#),
-        (r#"{"ranges": [[{"subnet": 5}]]}"#, r#""ranges[0][0].subnet" must be a string, not a number"#),
+        (r#"{"mtu": "1500"}"#, r#""mtu" must be a whole number, not the string "1500""#),
+        (r#"{"mtu": 1.5}"#, r#""mtu" must be a whole number, not the number 1.5"#),
+        (r#"{"table": 1.5}"#, r#""table" must be a whole number from 0 to 4294967295, not the number 1.5"#),
+        (r#"{"table": -1}"#, r#""table" must be a whole number from 0 to 4294967295, not the number -1"#),
+        (r#"{"scope": 256}"#, r#""scope" must be a whole number from 0 to 255, not the number 256"#),
+        (r#"{"scope": "0"}"#, r#""scope" must be a whole number, not the string "0""#),
+        (r#"{"isGateway": 1}"#, r#""isGateway" must be true or false, not the number 1"#),
+        (r#"{"name": true}"#, r#""name" must be a string, not true"#),
+        (r#"{"ranges": [[{"subnet": 5}]]}"#, r#""ranges[0][0].subnet" must be a string, not the number 5"#),
         (r#"{"ranges": {}}"#, r#""ranges" must be a list, not an object"#),
         ("[]", "the text must be an object, not a list"),
     ] {
         assert_eq!(outer(text).unwrap_err(), expected);
     }
     assert!(outer(r#"{"mtu": 99999999999999999999}"#).is_err());
+    assert_eq!(outer(r#"{"scope": 255, "table": 4294967295}"#).unwrap().0.table, Some(u32::MAX));
+}
+
+/// A file that was put in a key's place is not repeated.
+#[test]
+fn only_short_strings_are_repeated() {
+    let error = |length| outer(&format!(r#"{{"mtu": "{}"}}"#, "ü".repeat(length))).unwrap_err();
+    assert!(error(60).ends_with(&format!("not the string \"{}\"", "ü".repeat(60))));
+    assert_eq!(error(61), r#""mtu" must be a whole number, not a string"#);
 }
 
 #[test]
