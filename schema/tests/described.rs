@@ -79,7 +79,9 @@ fn faults_of_section(page: &str, examples: &[Value], schema: &PluginSchema, path
     }
     let keys: Vec<_> = path.split('.').collect();
     let mut values = Vec::new();
-    examples.iter().for_each(|example| values_at(example, &keys, &mut values));
+    for example in examples {
+        values_at(example, &keys, &mut values);
+    }
     if values.is_empty() {
         faults.push(format!("`{path}`: no example on the page"));
     }
