@@ -31,6 +31,7 @@ mod parallel;
 mod side;
 mod status;
 mod switchover;
+mod troubleshooting;
 
 use libtest_mimic::Arguments;
 
@@ -54,6 +55,7 @@ fn main() {
         ("packets", packets::tests()),
         ("cnitool", cnitool::tests()),
         ("switchover", switchover::tests()),
+        ("troubleshooting", troubleshooting::tests()),
         ("layers", layers::tests()),
     ]
     .into_iter()

@@ -17,6 +17,6 @@ pub use command::output;
 pub use mask::Mask;
 pub use node::{Node, Pod, WORK_DIR, on_node};
 pub use packets::Raw;
-pub use plugin::{Call, Output, Plugin, Side, with_key, with_previous};
+pub use plugin::{Call, CniError, Output, Plugin, Side, with_key, with_previous};
 pub use snapshot::Snapshot;
 pub use trial::{Test, prepare, trials};
