@@ -38,3 +38,14 @@ export PATH
 
 # target_dir: where cargo puts its files, and below it those for this machine's kind of processor.
 target_dir() { printf '%s/%s' "${CARGO_TARGET_DIR:-$root/target}" "$(rustc -vV | sed -n 's/^host: //p')"; }
+
+# program_commit: sets TRESTLE_COMMIT, which the program names, to the last commit that changed it: others need no
+# new build.
+program_commit() {
+	local source=(Cargo.toml Cargo.lock .cargo cni-common cni-bridge cni-ipam cni-loopback installer trestle)
+	if [ -z "${TRESTLE_COMMIT:-}" ] &&
+		TRESTLE_COMMIT=$(git -C "$root" log -1 --abbrev=12 --format=%h -- "${source[@]}" 2>/dev/null); then
+		git -C "$root" diff --quiet HEAD -- "${source[@]}" || TRESTLE_COMMIT+=-dirty
+	fi
+	export TRESTLE_COMMIT=${TRESTLE_COMMIT:-unknown}
+}
