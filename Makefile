@@ -1,6 +1,6 @@
 # Every target calls one script in scripts/, which installs what it needs and says so.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench sweep test-vm lint reference doc install uninstall clean
+.PHONY: help build demo test bench sweep test-vm test-runtimes test-cluster lint reference doc install uninstall clean
 
 help: ## this list
 	@scripts/help $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ sweep: ## killed and failed at every system call: nothing may be left
 	@scripts/sweep $(ARGS)
 test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (an hour and more)
 	@tests/vm/suite.sh full $(ARGS)
+test-runtimes: ## containerd, podman, kubelet, libcni on a node (first run builds them: 20 minutes)
+	@scripts/runtimes test $(ARGS)
+test-cluster: ## two nodes of Kubernetes with our plugins
+	@scripts/runtimes cluster $(ARGS)
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
 reference: ## the reference plugins and cnitool in .cache/reference, to compare with

@@ -1,0 +1,7 @@
+//! Two nodes under one Kubernetes control plane.
+
+use crate::run::Scenario;
+
+pub fn scenarios() -> Vec<Scenario> {
+    Vec::new()
+}

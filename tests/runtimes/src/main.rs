@@ -1,0 +1,59 @@
+//! The plugins under real container runtimes, one scenario after the other, with a table at the end.
+//!
+//! `trestle-runtimes single|cluster [--list] [WORD...]`: the scenarios of a suite whose names contain one of
+//! the words. `scripts/runtimes` gets the programs and sets TRESTLE_BIN, REFERENCE_BIN, RUNTIMES (the programs)
+//! and RUNTIMES_SOURCE (this folder). Everything happens on nodes (`node/boot`): nothing reaches the host, and
+//! nothing is left when this program is killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+// Scenarios are scripts, and panics are how they fail.
+#![allow(clippy::too_many_lines, clippy::missing_panics_doc, missing_docs)]
+
+mod accounting;
+mod calls;
+mod cluster;
+mod command;
+mod confs;
+mod containerd;
+mod cri;
+mod node;
+mod programs;
+mod report;
+mod run;
+mod scenarios;
+mod traffic;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let suite = if args.is_empty() { String::new() } else { args.remove(0) };
+    let scenarios = match suite.as_str() {
+        "single" => scenarios::single(),
+        "cluster" => cluster::scenarios(),
+        _ => {
+            eprintln!("usage: trestle-runtimes single|cluster [--list] [WORD...]");
+            return ExitCode::FAILURE;
+        }
+    };
+    let list = args.iter().any(|arg| arg == "--list");
+    let words: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with("--")).collect();
+    let wanted: Vec<_> = scenarios
+        .into_iter()
+        .filter(|s| words.is_empty() || words.iter().any(|word| s.name.contains(word.as_str())))
+        .collect();
+    if list {
+        wanted.iter().for_each(|s| println!("{:<28} {}", s.name, s.about));
+        return ExitCode::SUCCESS;
+    }
+    if wanted.is_empty() {
+        eprintln!("no scenario has such a name; --list shows all");
+        return ExitCode::FAILURE;
+    }
+    run::all(wanted)
+}

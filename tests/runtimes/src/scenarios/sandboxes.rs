@@ -1,0 +1,79 @@
+//! Many sandboxes by containerd, beside the reference: one after the other, and at once.
+
+use serde_json::json;
+
+use crate::accounting::assert_whole;
+use crate::confs::{bridge, list};
+use crate::containerd::{Containerd, Pod, Version};
+use crate::node::Node;
+use crate::programs::Side;
+use crate::run::{Run, Scenario};
+
+const COUNT: usize = 40;
+
+pub fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            name: "containerd-2::sandboxes",
+            about: "40 sandboxes one after the other and 40 at once, ours and the reference's in turns",
+            work: |run| sandboxes(run, Version::Two),
+        },
+        Scenario {
+            name: "containerd-1.7::sandboxes",
+            about: "the same with containerd 1.7",
+            work: |run| sandboxes(run, Version::One),
+        },
+    ]
+}
+
+struct Machine {
+    side: Side,
+    node: Node,
+    containerd: Containerd,
+}
+
+fn machine(run: &Run, version: Version, side: Side) -> Machine {
+    let node = Node::new(run, side.name(), side);
+    node.write("net.d/10-pods.conflist", &list("1.0.0", &bridge(&["10.88.0.0/16"])).to_string());
+    let containerd = Containerd::start_with(&node, version, &json!({ "internal_loopback": false }));
+    Machine { side, node, containerd }
+}
+
+fn addresses(pods: &[Pod]) -> Vec<Vec<String>> {
+    pods.iter().map(|pod| pod.addresses.clone()).collect()
+}
+
+fn sandboxes(run: &mut Run, version: Version) {
+    let runtime = format!("containerd {}", version.number());
+    let mut machines = Side::BOTH.map(|side| machine(run, version, side));
+
+    // In turns, so that both sides have the same machine at the same time.
+    let mut pods = [Vec::new(), Vec::new()];
+    for i in 0..COUNT {
+        for (machine, pods) in machines.iter_mut().zip(&mut pods) {
+            pods.push(machine.containerd.run(&format!("pod{i}")));
+        }
+    }
+    for (machine, pods) in machines.iter().zip(&pods) {
+        let account = assert_whole(&machine.node, &addresses(pods));
+        run.say(format!("{}: {}", machine.side.name(), account.summary()));
+    }
+    for i in 0..COUNT {
+        for (machine, pods) in machines.iter_mut().zip(&pods) {
+            machine.containerd.remove(&pods[i].sandbox);
+        }
+    }
+    for machine in &machines {
+        run.report.close(&runtime, "one after the other", machine.side, &machine.node);
+    }
+    run.say("one after the other: nothing left");
+
+    let names: Vec<String> = (0..COUNT).map(|i| format!("crowd{i}")).collect();
+    for machine in &mut machines {
+        let pods = machine.containerd.run_all(&names);
+        let account = assert_whole(&machine.node, &addresses(&pods));
+        machine.containerd.remove_all(&pods);
+        run.report.close(&runtime, "at once", machine.side, &machine.node);
+        run.say(format!("{}: {COUNT} at once: {}; nothing left", machine.side.name(), account.summary()));
+    }
+}

@@ -1,0 +1,87 @@
+//! Packets that go on while something else happens: a ping to every pod, and datagrams out of it.
+
+use std::fs;
+
+use crate::node::Node;
+use crate::programs::{programs, put};
+
+/// A machine outside, which knows no way to the pods: what reaches it and comes back was masqueraded.
+const OUTSIDE: &str = "192.0.2.1";
+
+/// Traffic of some pods, until it is stopped.
+pub struct Traffic {
+    /// Address and namespace of each.
+    pods: Vec<(String, String)>,
+}
+
+/// What became of the traffic of one pod.
+#[derive(Debug)]
+pub struct Outcome {
+    pub address: String,
+    pub pings: u32,
+    pub lost_pings: u32,
+    pub datagrams: u32,
+    pub lost_datagrams: u32,
+    pub words: String,
+}
+
+/// Gives the node a link to a machine outside that answers datagrams.
+pub fn outside(node: &Node) {
+    for name in ["probe", "answer"] {
+        put(&programs().tool, &node.dir.join(name));
+    }
+    node.sh(&format!(
+        "ip netns add outside
+         ip link add uplink0 type veth peer name uplink1 netns outside
+         ip addr add 192.0.2.2/24 dev uplink0; ip link set uplink0 up
+         ip -n outside addr add {OUTSIDE}/24 dev uplink1; ip -n outside link set uplink1 up; ip -n outside link set lo up"
+    ));
+    drop(node.daemon("answer", &format!("ip netns exec outside /run/node/answer {OUTSIDE}:7")));
+}
+
+/// Begins: ten pings a second from the node to each pod, twenty datagrams a second from each pod to outside.
+pub fn begin(node: &Node, pods: Vec<(String, String)>) -> Traffic {
+    // The probes read this pipe, and end when its writer does.
+    node.sh("mkfifo /run/node/end");
+    let mut script = String::from("sleep infinity >/run/node/end & echo $! >/run/node/end.pid\n");
+    for (address, netns) in &pods {
+        script += &format!(
+            "ping -q -n -i 0.1 -W 1 {address} >/run/node/ping-{address} 2>&1 &
+             nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end >/run/node/probe-{address} 2>&1 &\n"
+        );
+    }
+    drop(node.daemon("traffic", &format!("bash -c '{script} wait'")));
+    Traffic { pods }
+}
+
+impl Traffic {
+    /// Ends it; one outcome per pod.
+    pub fn end(self, node: &Node) -> Vec<Outcome> {
+        // Let what is under way come back.
+        node.sh("pkill -INT -x ping; kill $(cat /run/node/end.pid); while pgrep -x 'ping|probe' >/dev/null; do sleep 0.1; done; rm /run/node/end");
+        self.pods.into_iter().map(|(address, _)| read(node, address)).collect()
+    }
+}
+
+fn read(node: &Node, address: String) -> Outcome {
+    let ping = node.read(&format!("ping-{address}"));
+    let probe = node.read(&format!("probe-{address}"));
+    let summary = ping.lines().find(|line| line.contains("packets transmitted")).unwrap_or_default();
+    let numbers =
+        |line: &str| -> Vec<u32> { line.split([' ', ',']).filter_map(|word| word.parse().ok()).collect() };
+    let (pings, probes) = (numbers(summary), numbers(probe.lines().last().unwrap_or_default()));
+    let (Some([sent, back]), Some([asked, lost])) = (pings.first_chunk(), probes.first_chunk()) else {
+        panic!("no counts from {address}: {ping}{probe}");
+    };
+    for file in ["ping", "probe"] {
+        let _ = fs::remove_file(node.dir.join(format!("{file}-{address}")));
+    }
+    Outcome {
+        address,
+        pings: *sent,
+        lost_pings: sent - back,
+        datagrams: *asked,
+        lost_datagrams: *lost,
+        words: probe,
+    }
+}
