@@ -1,6 +1,6 @@
 # Every target calls one script in scripts/, which installs what it needs and says so.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench sweep test-vm test-runtimes test-cluster lint reference doc install uninstall clean
+.PHONY: help build demo test bench sweep test-vm test-runtimes test-cluster lint reference doc install uninstall dist test-dist clean
 
 help: ## this list
 	@scripts/help $(MAKEFILE_LIST)
@@ -31,5 +31,9 @@ install: ## the plugins into $(DESTDIR)$(PREFIX), /opt/cni/bin if unset; what wa
 	@scripts/install
 uninstall: ## out again; what was there before comes back
 	@scripts/install --remove
+dist: ## the files of a release in dist/: archive, .deb, .rpm, image; ARCH=arm64 or all
+	@scripts/dist $(if $(ARCH),--arch $(ARCH)) $(ARGS)
+test-dist: ## two builds compared, packages and image installed and removed (10 minutes)
+	@packaging/test/run.sh $(ARGS)
 clean: ## build results, and with ALL=1 what was fetched (.cache)
 	@scripts/clean
