@@ -95,7 +95,7 @@ impl Containerd {
     }
 
     /// Kills it, as a crash would: pods and their shims live on.
-    pub fn kill(mut self, node: &Node) {
+    pub fn kill(&mut self, node: &Node) {
         node.sh("kill -9 $(cat /run/node/containerd.pid)");
         self.process.wait().unwrap();
     }
@@ -120,14 +120,14 @@ impl Containerd {
         request["op"] = json!("run");
         request["name"] = json!(name);
         let answer = self.ask(request);
-        pod(name, answer)
+        made(name, answer)
     }
 
     /// Makes these sandboxes at once.
     #[track_caller]
     pub fn run_all(&mut self, names: &[String]) -> Vec<Pod> {
         let requests = names.iter().map(|name| json!({ "op": "run", "name": name })).collect();
-        self.client.all(requests).into_iter().zip(names).map(|(answer, name)| pod(name, answer)).collect()
+        self.client.all(requests).into_iter().zip(names).map(|(answer, name)| made(name, answer)).collect()
     }
 
     /// Stops and removes, as a kubelet does: so each has at least two DELs.
@@ -175,20 +175,28 @@ impl Containerd {
     }
 }
 
-#[track_caller]
-fn pod(name: &str, answer: Answer) -> Pod {
-    let ms = answer.ms;
-    let made = answer.ok();
-    let addresses = made["addresses"].as_array().into_iter().flatten();
-    Pod {
-        name: name.to_owned(),
-        sandbox: made["sandbox"].as_str().unwrap().to_owned(),
-        addresses: addresses.filter_map(|a| a.as_str().map(str::to_owned)).collect(),
-        ms,
+impl Answer {
+    /// The sandbox that was asked for, or the runtime's words.
+    pub fn pod(self, name: &str) -> Result<Pod, String> {
+        let ms = self.ms;
+        let made = self.result?;
+        let addresses = made["addresses"].as_array().into_iter().flatten();
+        Ok(Pod {
+            name: name.to_owned(),
+            sandbox: made["sandbox"].as_str().unwrap_or_default().to_owned(),
+            addresses: addresses.filter_map(|a| a.as_str().map(str::to_owned)).collect(),
+            ms,
+        })
     }
 }
 
-fn client(node: &Node) -> Client {
+#[track_caller]
+fn made(name: &str, answer: Answer) -> Pod {
+    answer.pod(name).unwrap_or_else(|words| panic!("{name}: the runtime says: {words}"))
+}
+
+/// One more client of the same runtime, for what is asked meanwhile.
+pub fn client(node: &Node) -> Client {
     let log = fs::File::options().append(true).create(true).open(node.dir.join("log/cri")).unwrap();
     let mut command = node.command("/run/programs/bin/cri");
     Client::start(command.env("CRI_SOCKET", "/run/node/containerd.sock"), log)

@@ -22,6 +22,7 @@ mod confs;
 mod containerd;
 mod cri;
 mod node;
+mod podman;
 mod programs;
 mod report;
 mod run;

@@ -6,8 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use serde_json::Value;
+
 use crate::calls::Call;
 use crate::command;
+use crate::confs;
 use crate::programs::{Side, programs};
 use crate::run::Run;
 
@@ -129,6 +132,17 @@ impl Node {
         fs::read(self.dir.join(path))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
+    }
+
+    /// Name below /run/netns of a container's network namespace, as libcni remembers it.
+    pub fn netns(&self, container: &str) -> String {
+        let file = format!("var/cni/results/{}-{container}-eth0", confs::NETWORK);
+        let cached: Value = serde_json::from_str(&self.read(&file)).unwrap_or_default();
+        // Older libraries note it only in the result.
+        let interfaces = cached["result"]["interfaces"].as_array().into_iter().flatten();
+        let path =
+            cached["netns"].as_str().or_else(|| interfaces.filter_map(|i| i["sandbox"].as_str()).next());
+        path.and_then(|path| path.rsplit('/').next()).unwrap_or_else(|| panic!("{file}: {cached}")).to_owned()
     }
 
     /// What runtimes have called on this node since it was made.

@@ -8,6 +8,9 @@ use crate::programs::{programs, put};
 /// A machine outside, which knows no way to the pods: what reaches it and comes back was masqueraded.
 const OUTSIDE: &str = "192.0.2.1";
 
+/// The node's own addresses, as a machine outside sees it.
+pub const NODE_ADDRESSES: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
+
 /// Traffic of some pods, until it is stopped.
 pub struct Traffic {
     /// Address and namespace of each.
@@ -33,8 +36,8 @@ pub fn outside(node: &Node) {
     node.sh(&format!(
         "ip netns add outside
          ip link add uplink0 type veth peer name uplink1 netns outside
-         ip addr add 192.0.2.2/24 dev uplink0; ip link set uplink0 up
-         ip -n outside addr add {OUTSIDE}/24 dev uplink1; ip -n outside link set uplink1 up; ip -n outside link set lo up"
+         ip addr add 192.0.2.2/24 dev uplink0; ip addr add 2001:db8::2/64 dev uplink0 nodad; ip link set uplink0 up
+         ip -n outside addr add {OUTSIDE}/24 dev uplink1; ip -n outside addr add 2001:db8::1/64 dev uplink1 nodad; ip -n outside link set uplink1 up; ip -n outside link set lo up"
     ));
     drop(node.daemon("answer", &format!("ip netns exec outside /run/node/answer {OUTSIDE}:7")));
 }

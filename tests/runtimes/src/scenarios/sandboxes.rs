@@ -1,13 +1,12 @@
 //! Many sandboxes by containerd, beside the reference: one after the other, and at once.
 
-use serde_json::json;
-
 use crate::accounting::assert_whole;
-use crate::confs::{bridge, list};
-use crate::containerd::{Containerd, Pod, Version};
-use crate::node::Node;
+use crate::confs::bridge;
+use crate::containerd::Version;
 use crate::programs::Side;
 use crate::run::{Run, Scenario};
+
+use super::machine::{Machine, addresses};
 
 const COUNT: usize = 40;
 
@@ -26,26 +25,9 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-struct Machine {
-    side: Side,
-    node: Node,
-    containerd: Containerd,
-}
-
-fn machine(run: &Run, version: Version, side: Side) -> Machine {
-    let node = Node::new(run, side.name(), side);
-    node.write("net.d/10-pods.conflist", &list("1.0.0", &bridge(&["10.88.0.0/16"])).to_string());
-    let containerd = Containerd::start_with(&node, version, &json!({ "internal_loopback": false }));
-    Machine { side, node, containerd }
-}
-
-fn addresses(pods: &[Pod]) -> Vec<Vec<String>> {
-    pods.iter().map(|pod| pod.addresses.clone()).collect()
-}
-
 fn sandboxes(run: &mut Run, version: Version) {
     let runtime = format!("containerd {}", version.number());
-    let mut machines = Side::BOTH.map(|side| machine(run, version, side));
+    let mut machines = Side::BOTH.map(|side| Machine::new(run, version, side, &bridge(&["10.88.0.0/16"])));
 
     // In turns, so that both sides have the same machine at the same time.
     let mut pods = [Vec::new(), Vec::new()];
