@@ -1,5 +1,6 @@
 #!/bin/bash
 # image.sh DIR: the image in DIR, read by others, and run. Called by run.sh.
+# shellcheck disable=SC2154 # work, reference: of run.sh
 set -euo pipefail
 # shellcheck source=packaging/test/said.sh
 . "$(dirname "$0")/said.sh"
@@ -21,18 +22,44 @@ rootfs=$work/rootfs && mkdir -p "$rootfs/host/opt/cni/bin"
 tar -C "$rootfs" -xzf "$work/copied/$(jq -r '.layers[0].digest | sub("sha256:"; "")' "$work/copied/manifest.json")"
 said ls "$rootfs"
 
-# As a runtime runs it: process 1 of its own namespaces, read-only root, no capability but those of the manifest (and
-# chroot's, which a runtime does not need).
-cp "$reference/bridge" "$rootfs/host/opt/cni/bin/"
+# As a runtime runs it: process 1 of its own namespaces, root read-only, no capability but the manifest's (and the one
+# for chroot, which a runtime does not need).
 run() {
 	# shellcheck disable=SC2016 # expanded there
 	unshare -m -p -n -i -u --fork --kill-child --propagation private bash -c '
-		cd "$0" && mount --bind . . && mount --bind host/opt/cni/bin host/opt/cni/bin && mount -o remount,bind,ro . &&
-		cd "$0" && exec setpriv --bounding-set=-all,+sys_chroot,+dac_override --no-new-privs chroot . /trestle "$@"' \
-		"$rootfs" "$@"
+		cd "$0" && mount --bind . . && cd "$0" && mount --bind host/opt/cni/bin host/opt/cni/bin &&
+		mount -t proc proc proc && mount -o remount,bind,ro . &&
+		exec setpriv --bounding-set=-all,+sys_chroot,+dac_override --no-new-privs chroot . /trestle "$@"' "$rootfs" "$@"
+}
+container() { # a container with these arguments, told.
+	echo "\$ trestle $*"
+	run "$@"
 }
 plugins=$rootfs/host/opt/cni/bin
-chown 1001:1001 "$plugins" # as the reference's archive leaves it
-mkdir "$rootfs/proc" && mount_proc=1
-echo '$ install (the image'"'"'s command)'
-run install --dir /host/opt/cni/bin
+mkdir "$rootfs/proc"
+cp "$reference/bridge" "$plugins/"
+chown 1001:1001 "$plugins" # as the reference's archive leaves the folder
+container install --dir /host/opt/cni/bin
+said ls -i -l "$plugins"
+cmp "$plugins/bridge.before-trestle" "$reference/bridge"
+cmp "$plugins/host-local" "$rootfs/trestle"
+inode=$(stat -c %i "$plugins/bridge")
+container install --dir /host/opt/cni/bin
+expect "a second run leaves the file alone" "$(stat -c %i "$plugins/bridge")" "$inode"
+
+# wait: no system call while it waits, and gone at once when told.
+run wait &
+for _ in $(seq 100); do
+	child=$(pgrep -P "$(pgrep -P $!)" -x trestle) && break
+	sleep 0.1
+done
+state() { grep -E '^(State|voluntary_ctxt|nonvoluntary_ctxt|VmRSS)' "/proc/$child/status"; }
+said state
+before=$(state)
+sleep 2
+expect "it sleeps" "$(state)" "$before"
+said kill -TERM "$child"
+wait $! || { echo "it did not end well: $?"; exit 1; }
+container remove --dir /host/opt/cni/bin
+expect "the folder is as before" "$(ls "$plugins")" bridge
+cmp "$plugins/bridge" "$reference/bridge"
