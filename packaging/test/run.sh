@@ -59,7 +59,7 @@ part() { # NAME COMMAND...: with a transcript.
 }
 
 part reproducible twice
-part image "$here/image.sh" "$work/old"
+part image "$here/image.sh" "$work/first/trestle/dist"
 part later later
 part packages "$here/packages.sh" "$work/old" "$work/new"
 say "transcripts: ${kept#"$root"/}"
