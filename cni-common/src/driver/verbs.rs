@@ -197,6 +197,7 @@ fn del(request: &Request, kinds: &Kinds, plugins: &[Plugin]) -> Result<(), CniEr
     log::step("remove");
     errors.extend(ask_ipam(request, Verb::Del, plugins).err());
     log::step("ipam");
+    node.close_nft();
     collected(errors)
 }
 

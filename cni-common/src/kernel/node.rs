@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use super::nft::NftSocket;
 use super::pending::PendingAddresses;
 use super::rtnl::{Address, KernelRoute, Link, RouteSocket};
-use super::{Errno, KernelError, NetNs, Outcome};
+use super::{Errno, KernelError, NetNs, Outcome, process};
 use crate::spec::{IfName, MacAddr};
 
 /// Which namespace.
@@ -120,6 +120,31 @@ impl Node {
             slot => slot.insert(RouteSocket::open()?),
         };
         Ok((socket, netns))
+    }
+
+    /// Deletes a link of the node and returns when it is gone; returns whether it was there. What the kernel needs
+    /// to do after that, a child waits for.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn delete_host_link(&mut self, name: &IfName) -> Outcome<bool> {
+        let mut nft = self.nft.take_if(|nft| nft.has_deleted());
+        let deleted = self.route(Side::Host)?.delete_link_early(name, || {
+            if let Some(nft) = &mut nft {
+                nft.wait_until_idle();
+            }
+        });
+        if !matches!(deleted, Ok(true)) {
+            self.nft = self.nft.take().or(nft);
+        }
+        deleted
+    }
+
+    /// Ends the use of nf_tables without waiting for what the kernel has to free: a child does.
+    pub fn close_nft(&mut self) {
+        if let Some(mut nft) = self.nft.take_if(|nft| nft.has_deleted()) {
+            process::in_child(|| nft.wait_until_idle());
+        }
     }
 
     /// Runs `work` in a namespace: for what has no socket, like sysctls.

@@ -1,6 +1,7 @@
 //! Links as things that attachments own.
 
-use crate::kernel::{KernelError, Node, Outcome, Side};
+use crate::kernel::rtnl::Link;
+use crate::kernel::{Node, Outcome, Side};
 use crate::plan::{Doomed, Owned, OwnerTag};
 use crate::spec::{Attachment, IfName, NetworkName};
 
@@ -12,7 +13,7 @@ impl Links {
     /// DEL: ours by its derived name; one that the reference made by its name in the container.
     fn delete_one(node: &mut Node, network: &NetworkName, attachment: &Attachment) -> Outcome<usize> {
         if let Some(host) = OwnerTag::new(network, attachment).host_ifname()
-            && node.route(Side::Host)?.delete_link_early(&host)?
+            && node.delete_host_link(&host)?
         {
             return Ok(1);
         }
@@ -36,23 +37,18 @@ impl Links {
         let goes = doomed.chooser(network);
         let living = doomed.names_of_living(network);
         let host = node.route(Side::Host)?;
-        let mut count = 0;
-        let mut first_error: Option<KernelError> = None;
-        for link in host.links()? {
+        let is_doomed = |link: &Link| {
             // A link that is there is alive: a veth goes with its namespace.
-            let is_doomed = if link.alias.is_empty() {
+            if link.alias.is_empty() {
                 !living.contains(&link.name)
                     && link.mac.is_some_and(|mac| OwnerTag::is_unfinished(&link.name, mac, network))
             } else {
                 OwnerTag::from_alias(&link.alias, network).is_some_and(|tag| goes(&tag, &|| true))
-            };
-            let Some(name) = IfName::parse(&link.name).ok().filter(|_| is_doomed) else { continue };
-            match host.delete_link(&name) {
-                Ok(deleted) => count += usize::from(deleted),
-                Err(error) => first_error = first_error.or(Some(error)),
             }
-        }
-        first_error.map_or(Ok(count), Err)
+        };
+        let links = host.links()?.into_iter().filter(is_doomed);
+        let names: Vec<_> = links.filter_map(|link| IfName::parse(&link.name).ok()).collect();
+        host.delete_links(&names)
     }
 }
 

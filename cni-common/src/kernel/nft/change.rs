@@ -102,6 +102,20 @@ pub enum Change<'a> {
     },
 }
 
+impl Change<'_> {
+    /// Whether the kernel has something to free afterwards.
+    pub(super) fn deletes(&self) -> bool {
+        matches!(
+            self,
+            Change::DeleteElement { .. }
+                | Change::DeleteRule { .. }
+                | Change::DeleteChain { .. }
+                | Change::DeleteTable { .. }
+                | Change::DeleteSet { .. }
+        )
+    }
+}
+
 impl fmt::Display for Change<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("nft ")?;

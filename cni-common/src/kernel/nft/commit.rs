@@ -42,6 +42,7 @@ impl NftSocket {
 
     fn run(&mut self, changes: &[Change<'_>], generation: Option<u32>, flags: u16) -> Outcome<Vec<Told>> {
         let Some(last) = changes.len().checked_sub(1) else { return Ok(Vec::new()) };
+        self.deleted |= changes.iter().any(Change::deletes);
         let (begin, mut bytes) = self.connection.encode(message::begin(generation), 0);
         for (id, (index, change)) in (1..).zip(changes.iter().enumerate()) {
             let (message, own) = message::change(change, id);

@@ -12,6 +12,7 @@ mod explain;
 mod expr;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod idle;
 mod key;
 mod matching;
 mod message;
@@ -40,10 +41,11 @@ const NETLINK_NETFILTER: isize = 12;
 
 /// A socket to nf_tables in the node's namespace.
 ///
-/// Closing it after something was deleted waits until the kernel has freed it (14 to 30 ms, RCU), and
-/// other transactions of the namespace wait meanwhile. So it is opened once, and closed at the end.
+/// Closing it after something was deleted, by whomever, waits until the kernel has freed that (14 to 30 ms, RCU).
+/// So it is opened once, and after a deletion [closed late](NftSocket::wait_until_idle).
 pub struct NftSocket {
     connection: Connection,
+    deleted: bool,
 }
 
 impl std::fmt::Debug for NftSocket {
@@ -65,6 +67,6 @@ impl NftSocket {
             },
             _ => error,
         };
-        Ok(NftSocket { connection: Connection::open(NETLINK_NETFILTER).map_err(hint)? })
+        Ok(NftSocket { connection: Connection::open(NETLINK_NETFILTER).map_err(hint)?, deleted: false })
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting a link without waiting for the kernel's last references to it.
+//! Deleting links without waiting for the kernel's last references to them, and many at the price of one.
 //!
 //! A link is gone from its namespace, its name and addresses free, a millisecond or two after the
 //! request; the kernel says so by a notification. It acknowledges the request only after a grace period
@@ -7,68 +7,86 @@
 //!
 //! Killing the child changes nothing: it is in the kernel, where the deletion cannot be interrupted. Should
 //! it end before it has asked, this process sees that and asks itself.
+//!
+//! Deletions stand in line for the kernel's one lock (RTNL), which each holds for milliseconds. So a link is
+//! first put into a group, which is quick, and then the group is deleted: whoever comes first takes along all
+//! that were put into it meanwhile (net/core/rtnetlink.c `rtnl_group_dellink`).
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::NLM_F_ACK;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::{ForkResult, Pid, fork};
 
-use super::RouteSocket;
+use super::link_new::named;
 use super::wait::Event;
+use super::{RouteSocket, only_end};
 use crate::kernel::{KernelError, Outcome, process};
 use crate::spec::IfName;
 
+/// The group (linux/if_link.h `IFLA_GROUP`) of links that are to be deleted: a number that nobody else uses.
+const LEAVING: u32 = 0x7472_6c76;
+
 impl RouteSocket {
     /// Deletes a link of the calling thread's namespace and returns when it is gone; returns whether it
-    /// was there.
+    /// was there. The child that waits for the rest does `afterwards` at its end.
     ///
     /// # Errors
     /// The kernel's refusal.
-    pub fn delete_link_early(&mut self, name: &IfName) -> Outcome<bool> {
-        let Some(link) = self.link(name)? else { return Ok(false) };
+    pub fn delete_link_early(&mut self, name: &IfName, afterwards: impl FnOnce()) -> Outcome<bool> {
         let mut events = RouteSocket::link_events()?;
-        let mut message = LinkMessage::default();
-        message.header.index = link.index;
-        let (_, bytes) = self.connection.encode(RouteNetlinkMessage::DelLink(message), NLM_F_ACK);
-        let Some(child) = self.send_from_child(&bytes) else { return self.delete_link(name) };
-        let ended = process::descriptor(child.as_raw());
-        if let Ok(ended) = ended
-            && events.gone_before(link.index, ended.as_fd())?
+        only_end::of_link(events.connection.socket(), name);
+        match self.connection.request(leave(name), 0) {
+            Ok(_) => {}
+            Err(error) if error.is_gone() => return Ok(false),
+            Err(error) => return Err(error.asked(format!("link set {name} group"))),
+        }
+        let (_, bytes) = self.connection.encode(delete_leaving(), NLM_F_ACK);
+        let child = process::in_child(|| {
+            // Whether it was refused is seen by the other process.
+            let _ = self.connection.send(&bytes);
+            afterwards();
+        });
+        if let Some(child) = child
+            && let Ok(ended) = process::descriptor(child.as_raw())
+            && events.gone_before(name, ended.as_fd())?
         {
             return Ok(true);
         }
-        // The child ended without a word: the answer is known by asking again.
+        // There was no child, or it ended without a word: the answer is known by asking.
         self.delete_link(name).map(|_| true)
     }
 
-    /// Lets a child process send; none when there can be no child.
-    fn send_from_child(&mut self, bytes: &[u8]) -> Option<Pid> {
-        let socket = self.connection.socket().as_raw_fd();
-        // SAFETY: the child makes only system calls that are safe after fork, and allocates nothing.
-        match unsafe { fork() } {
-            Err(_) => None,
-            Ok(ForkResult::Parent { child }) => Some(child),
-            Ok(ForkResult::Child) => {
-                // SAFETY: plain system calls on descriptors and memory that the child has of its own. The
-                // runtime must not wait for the child at its pipes, so those are closed first.
-                unsafe {
-                    for fd in 0..=2 {
-                        libc::close(fd);
-                    }
-                    libc::send(socket, bytes.as_ptr().cast(), bytes.len(), 0);
-                    libc::_exit(0)
+    /// Deletes links of the calling thread's namespace; returns how many were there.
+    ///
+    /// # Errors
+    /// The kernel's first refusal; the others are deleted all the same.
+    pub fn delete_links(&mut self, names: &[IfName]) -> Outcome<usize> {
+        let mut leaving = 0;
+        let mut first_error = None;
+        for name in names {
+            match self.connection.request(leave(name), 0) {
+                Ok(_) => leaving += 1,
+                Err(error) if error.is_gone() => {}
+                Err(error) => {
+                    first_error = first_error.or(Some(error.asked(format!("link set {name} group"))));
                 }
             }
         }
+        if leaving > 0 {
+            match self.connection.request(delete_leaving(), 0) {
+                // Another process has taken them along.
+                Err(error) if !error.is_gone() => return Err(error.asked("link del group")),
+                _ => {}
+            }
+        }
+        first_error.map_or(Ok(leaving), Err)
     }
 
     /// Waits for the notification that a link is gone; false when the child ended without it.
-    fn gone_before(&mut self, index: u32, ended: BorrowedFd<'_>) -> Outcome<bool> {
+    fn gone_before(&mut self, name: &IfName, ended: BorrowedFd<'_>) -> Outcome<bool> {
         loop {
             let (heard, child_ended) = {
                 let socket = &*self.connection.socket();
@@ -83,7 +101,7 @@ impl RouteSocket {
             };
             if heard {
                 match self.next_event()? {
-                    Event::LinkGone(gone) if gone == index => return Ok(true),
+                    Event::LinkGone(gone) if gone == name.as_str() => return Ok(true),
                     // Whether ours was among the lost ones is known by asking.
                     Event::Lost => return Ok(false),
                     _ => {}
@@ -93,4 +111,18 @@ impl RouteSocket {
             }
         }
     }
+}
+
+/// Puts a link into the group of those that are leaving.
+fn leave(name: &IfName) -> RouteNetlinkMessage {
+    let mut message = named(name, None, None);
+    message.attributes.push(LinkAttribute::Group(LEAVING));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// Deletes all that are leaving.
+fn delete_leaving() -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::Group(LEAVING));
+    RouteNetlinkMessage::DelLink(message)
 }

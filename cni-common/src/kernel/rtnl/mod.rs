@@ -7,6 +7,7 @@ pub mod fuzzing;
 mod link;
 mod link_change;
 mod link_new;
+mod only_end;
 mod route;
 mod vlan;
 mod wait;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -150,7 +151,7 @@ impl RouteSocket {
             RouteNetlinkMessage::NewLink(link) => Event::Changed(link.header.index),
             // A port that leaves its bridge is told of in the family of bridges.
             RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
-                Event::LinkGone(link.header.index)
+                Event::LinkGone(name_of(link))
             }
             RouteNetlinkMessage::NewAddress(message) => match super::address::read(&message) {
                 Some(found) => Event::Address(message.header.index, found.address.ip()),
@@ -162,14 +163,22 @@ impl RouteSocket {
     }
 }
 
+fn name_of(link: LinkMessage) -> String {
+    let mut names = link.attributes.into_iter().filter_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name),
+        _ => None,
+    });
+    names.next().unwrap_or_default()
+}
+
 /// A notification.
 pub(super) enum Event {
     /// The link of this index, or one of its addresses, changed.
     Changed(u32),
     /// The link of this index has this address.
     Address(u32, IpAddr),
-    /// The link of this index is gone.
-    LinkGone(u32),
+    /// The link of this name is gone.
+    LinkGone(String),
     /// Some were lost, for there were too many.
     Lost,
     /// Anything else.
