@@ -13,6 +13,7 @@ pub const NODE_ADDRESSES: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
 
 /// Traffic of some pods, until it is stopped.
 pub struct Traffic {
+    pub name: String,
     /// Address and namespace of each.
     pods: Vec<(String, String)>,
 }
@@ -43,25 +44,34 @@ pub fn outside(node: &Node) {
 }
 
 /// Begins: ten pings a second from the node to each pod, twenty datagrams a second from each pod to outside.
-pub fn begin(node: &Node, pods: Vec<(String, String)>) -> Traffic {
+pub fn begin(node: &Node, name: &str, pods: Vec<(String, String)>) -> Traffic {
     // The probes read this pipe, and end when its writer does.
-    node.sh("mkfifo /run/node/end");
-    let mut script = String::from("sleep infinity >/run/node/end & echo $! >/run/node/end.pid\n");
+    node.sh(&format!("mkfifo /run/node/end-{name}"));
+    let mut script = format!("sleep infinity >/run/node/end-{name} & echo $! >/run/node/end-{name}.pid\n");
     for (address, netns) in &pods {
         script += &format!(
             "ping -q -n -i 0.1 -W 1 {address} >/run/node/ping-{address} 2>&1 &
-             nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end >/run/node/probe-{address} 2>&1 &\n"
+             nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end-{name} >/run/node/probe-{address} 2>&1 &\n"
         );
     }
-    drop(node.daemon("traffic", &format!("bash -c '{script} wait'")));
-    Traffic { pods }
+    drop(node.daemon(&format!("traffic-{name}"), &format!("bash -c '{script} wait'")));
+    Traffic { name: name.to_owned(), pods }
 }
 
 impl Traffic {
     /// Ends it; one outcome per pod.
     pub fn end(self, node: &Node) -> Vec<Outcome> {
-        // Let what is under way come back.
-        node.sh("pkill -INT -x ping; kill $(cat /run/node/end.pid); while pgrep -x 'ping|probe' >/dev/null; do sleep 0.1; done; rm /run/node/end");
+        let name = &self.name;
+        let addresses: Vec<&str> = self.pods.iter().map(|(address, _)| address.as_str()).collect();
+        // ping prints its counts at SIGINT; a probe when its pipe has no writer any more.
+        node.sh(&format!(
+            "for a in {}; do pkill -INT -f \"^ping .* $a\\$\"; done; kill $(cat /run/node/end-{name}.pid)
+             for _ in $(seq 100); do
+               pgrep -P $(cat /run/node/traffic-{name}.pid) >/dev/null || break
+               sleep 0.1
+             done; rm /run/node/end-{name}",
+            addresses.join(" ")
+        ));
         self.pods.into_iter().map(|(address, _)| read(node, address)).collect()
     }
 }

@@ -3,12 +3,14 @@
 mod crio;
 mod dying;
 mod failing;
+mod interrupted;
 mod machine;
 mod podman;
 mod ports;
 mod reboot;
 mod sandboxes;
 mod status;
+mod switchover;
 
 use crate::run::Scenario;
 
@@ -22,6 +24,8 @@ pub fn single() -> Vec<Scenario> {
         reboot::scenarios(),
         podman::scenarios(),
         crio::scenarios(),
+        switchover::scenarios(),
+        interrupted::scenarios(),
     ];
     modules.into_iter().flatten().collect()
 }

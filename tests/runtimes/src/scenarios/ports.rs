@@ -66,6 +66,9 @@ fn ports(run: &mut Run, version: Version) {
         "{} pods answer at their ports over IPv4 and IPv6, each asked from three places",
         all.len()
     ));
+    let loopbacks = machine.node.calls().iter().filter(|call| call.plugin == "loopback").count();
+    assert_eq!(loopbacks, all.len(), "calls of loopback");
+    run.say("loopback was called for each, and lo is up with 127.0.0.1 and ::1");
     machine.containerd.remove_all(&all);
     run.report.close(
         &format!("containerd {}", version.number()),

@@ -1,6 +1,7 @@
 //! Datagrams that are never one flow: each has a socket, and so a port, of its own. A ping that goes on keeps
 //! its entry in the kernel's table of connections, and with it an address translation whose rule is gone.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Sends back whatever comes to `address`, with the sender's address before it.
 pub fn answer(address: &str) -> io::Result<()> {
     let socket = UdpSocket::bind(address)?;
-    println!("listening");
     let mut bytes = [0; 64];
+    let mut senders = BTreeSet::new();
     loop {
         let (_, sender) = socket.recv_from(&mut bytes)?;
+        // A pod's own address, not masqueraded, could not be answered.
+        if senders.insert(sender.ip()) {
+            println!("{}", sender.ip());
+        }
         // A sender that cannot be reached is its own matter.
         let _ = socket.send_to(sender.ip().to_string().as_bytes(), sender);
     }
