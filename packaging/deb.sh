@@ -8,6 +8,7 @@ installed_tree() {
 	local dir=$1 stage=$2 doc=$1/usr/share/doc/trestle
 	install -D -m 755 "$stage/trestle" "$dir/usr/lib/trestle/trestle"
 	install -D -m 755 "$root/packaging/node.sh" "$dir/usr/lib/trestle/node"
+	mkdir -p "$dir/opt/cni/bin" # owned as a folder, so that it goes with the last package that had it
 	mkdir -p "$dir/usr/sbin" && ln -s ../lib/trestle/trestle "$dir/usr/sbin/trestle"
 	install -D -m 644 -t "$doc" "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$stage/THIRD-PARTY-LICENSES" \
 		"$stage/sbom.cdx.json"

@@ -61,9 +61,9 @@ licence_texts() {
 
 # crate_dir NAME VERSION: its source.
 crate_dir() {
-	jq -r --arg name "$1" --arg version "$2" \
-		'.packages[] | select(.name == $name and .version == $version) | .manifest_path | sub("/Cargo.toml$"; "")' \
-		<(metadata)
+	[ -e "$work/crate-dirs" ] || jq -r '.packages[] | "\(.name) \(.version) \(.manifest_path | sub("/Cargo.toml$"; ""))"' \
+		<(metadata) >"$work/crate-dirs"
+	sed -n "s/^$1 ${2//./\\.} //p" "$work/crate-dirs"
 }
 
 # metadata: what cargo knows of all crates, asked once.

@@ -9,8 +9,8 @@ trestle install [--dir DIR]... [--conf FILE [--conf-to FILE]]
     puts this program into the plugin folder DIR (/opt/cni/bin) under each plugin's name, by rename. What was
     there is kept as NAME.before-trestle. --conf also puts that network configuration list in place, by
     default as /etc/cni/net.d/10-trestle.conflist.
-trestle remove [--dir DIR]... [--conf-to FILE]
-    takes it out again and puts back what was kept; with --conf-to also removes that file.
+trestle remove [--dir DIR]... [--conf FILE [--conf-to FILE]]
+    takes it out again and puts back what was kept; with --conf also removes what install put in place.
 trestle wait
     sleeps until SIGTERM or SIGINT: for a container that has nothing more to do.
 trestle --version, trestle --help
@@ -35,7 +35,7 @@ pub enum Task {
 pub struct Arguments {
     /// Plugin folders; never empty.
     pub dirs: Vec<PathBuf>,
-    /// The network configuration list to put in place.
+    /// The network configuration list to put in place. Removing takes it too, so that both have the same options.
     pub conf: Option<PathBuf>,
     /// And where it goes.
     pub conf_to: Option<PathBuf>,
@@ -47,8 +47,8 @@ pub fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Task, String> 
     let Some(verb) = words.next() else { return Ok(Task::Help) };
     let verb = verb.to_string_lossy().into_owned();
     match verb.as_str() {
-        "install" => options(words, true).map(Task::Install),
-        "remove" => options(words, false).map(Task::Remove),
+        "install" => options(words).map(Task::Install),
+        "remove" => options(words).map(Task::Remove),
         "wait" | "--version" | "-V" | "--help" | "-h" => match words.next() {
             Some(word) => Err(format!("{verb} takes no argument, got {}", word.display())),
             None if verb == "wait" => Ok(Task::Wait),
@@ -59,7 +59,7 @@ pub fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Task, String> 
     }
 }
 
-fn options(mut words: impl Iterator<Item = OsString>, installing: bool) -> Result<Arguments, String> {
+fn options(mut words: impl Iterator<Item = OsString>) -> Result<Arguments, String> {
     let mut arguments = Arguments::default();
     while let Some(word) = words.next() {
         let word = word.to_string_lossy().into_owned();
@@ -69,7 +69,7 @@ fn options(mut words: impl Iterator<Item = OsString>, installing: bool) -> Resul
         };
         match word.as_str() {
             "--dir" => arguments.dirs.push(value()?),
-            "--conf" if installing => arguments.conf = Some(value()?),
+            "--conf" => arguments.conf = Some(value()?),
             "--conf-to" => arguments.conf_to = Some(value()?),
             other => return Err(format!("unknown option {other:?}")),
         }
@@ -77,12 +77,10 @@ fn options(mut words: impl Iterator<Item = OsString>, installing: bool) -> Resul
     if arguments.dirs.is_empty() {
         arguments.dirs.push(DIR.into());
     }
-    if installing {
-        match (&arguments.conf, &arguments.conf_to) {
-            (None, Some(_)) => return Err("--conf-to needs --conf".to_owned()),
-            (Some(_), None) => arguments.conf_to = Some(CONF_TO.into()),
-            _ => {}
-        }
+    match (&arguments.conf, &arguments.conf_to) {
+        (None, Some(_)) => return Err("--conf-to needs --conf".to_owned()),
+        (Some(_), None) => arguments.conf_to = Some(CONF_TO.into()),
+        _ => {}
     }
     Ok(arguments)
 }
@@ -116,7 +114,7 @@ mod tests {
             ("install --dir", "--dir"),
             ("install --to /x", "--to"),
             ("install --conf-to /x", "--conf"),
-            ("remove --conf /x", "--conf"),
+            ("remove --conf-to /x", "--conf"),
             ("wait 5", "5"),
         ] {
             let refused = of(line).unwrap_err();

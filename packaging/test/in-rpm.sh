@@ -3,6 +3,8 @@
 set -euo pipefail
 . /test/said.sh
 cd /test/things
+mkdir -p /etc/sysconfig # there on every system that is made of .rpm files
+rpm() { command rpm "$@" 2> >(grep -v -e 'RPM should not be used' -e 'you know what you are doing' >&2); } # Debian's
 ours() { who /opt/cni/bin/bridge; }
 
 said rpm -i --nodeps kubernetes-cni-1.4.0.rpm

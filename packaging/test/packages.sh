@@ -23,9 +23,7 @@ for version in 1.4.0 1.5.0; do
 		cp "$reference/$name" "$tree/opt/cni/bin/"
 		printf '%s' "$version" >>"$tree/opt/cni/bin/$name" # the loader does not look there
 	done
-	rpmbuild --quiet -bb -D "_topdir $work/rpm-$version" -D "_rpmdir $things" -D "_rpmfilename kubernetes-cni-$version.rpm" \
-		-D "_dbpath $work/rpm-$version/db" -D "__os_install_post %{nil}" -D "debug_package %{nil}" -D "_build_id_links none" \
-		-D "v $version" -D "tree $tree" /dev/stdin >/dev/null <<-'SPEC'
+	cat >"$work/kubernetes-cni.spec" <<-'SPEC'
 		Name: kubernetes-cni
 		Version: %{v}
 		Release: 1
@@ -39,6 +37,9 @@ for version in 1.4.0 1.5.0; do
 		%files
 		/opt/cni/bin/*
 	SPEC
+	rpmbuild --quiet -bb -D "_topdir $work/rpm-$version" -D "_rpmdir $things" -D "_rpmfilename kubernetes-cni-$version.rpm" \
+		-D "_dbpath $work/rpm-$version/db" -D "__os_install_post %{nil}" -D "debug_package %{nil}" -D "_build_id_links none" \
+		-D "v $version" -D "tree $tree" "$work/kubernetes-cni.spec" >/dev/null
 	mkdir "$tree/DEBIAN"
 	printf '%s\n' "Package: kubernetes-cni" "Version: $version" "Architecture: all" "Maintainer: nobody" \
 		"Description: stands for the real one" >"$tree/DEBIAN/control"

@@ -1,11 +1,14 @@
 #!/bin/bash
 # run.sh [--arch amd64|arm64|all]: what `make dist` makes, tried. Transcripts stay in .cache/dist-test.
 #   reproducible  two clones in different folders, with different target folders: the same bytes
+#   emulated      with --arch all: the arm64 program, by qemu
 #   image         its digests; read by skopeo; installs, installs again, and is told to end
 #   packages      .deb and .rpm installed, upgraded, removed in a chroot, beside packages with files of the same names
 # Everything happens in namespaces of its own and below .cache; the machine's packages and /opt are not touched.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=packaging/test/said.sh
+. "$root/packaging/test/said.sh"
 "$root/scripts/deps" rust dist-tests reference
 kept=$cache/dist-test
 rm -rf "$kept" && mkdir -p "$kept"
@@ -50,6 +53,20 @@ later() {
 	mv "$clone/dist" "$work/new"
 }
 
+# emulated: the other kind of processor's program, run by qemu: what it says, and an address leased and given back.
+emulated() {
+	local dir=$work/emulated conf='{"cniVersion":"1.1.0","name":"net","type":"host-local","ipam":{"type":"host-local","subnet":"10.1.2.0/24","dataDir":"'
+	conf+=$dir'/leases"}}'
+	mkdir -p "$dir" && tar -C "$dir" -xzf "$work"/first/trestle/dist/*-linux-arm64.tgz
+	said file -b "$dir/bridge"
+	said qemu-aarch64 "$dir/bridge" --version
+	export CNI_CONTAINERID=a CNI_NETNS=/var/run/netns/a CNI_IFNAME=eth0 CNI_PATH=$dir
+	CNI_COMMAND=ADD said qemu-aarch64 "$dir/host-local" <<<"$conf"
+	expect "a lease" "$(head -n 1 "$dir/leases/net/10.1.2.2" | tr -d '\r')" a
+	CNI_COMMAND=DEL said qemu-aarch64 "$dir/host-local" <<<"$conf"
+	[ ! -e "$dir/leases/net/10.1.2.2" ] || die "the lease is still there"
+}
+
 part() { # NAME COMMAND...: with a transcript.
 	local name=$1 start=$SECONDS
 	shift
@@ -59,6 +76,10 @@ part() { # NAME COMMAND...: with a transcript.
 }
 
 part reproducible twice
+if [ -e "$(echo "$work"/first/trestle/dist/*-linux-arm64.tgz)" ] && [ "$(uname -m)" = x86_64 ]; then
+	"$root/scripts/deps" emulation
+	part emulated emulated
+fi
 part image "$here/image.sh" "$work/first/trestle/dist"
 part later later
 part packages "$here/packages.sh" "$work/old" "$work/new"

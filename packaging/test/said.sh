@@ -48,4 +48,7 @@ watched() {
 }
 
 # files: what is in the places that a package may touch.
-files() { find /opt /etc /usr /var/lib/trestle -xdev ! -path '/etc/ld.so.cache' ! -path '/usr/share/*cache*' 2>/dev/null | sort; }
+files() {
+	# shellcheck disable=SC2046 # one word or none
+	find /opt /etc /usr $(ls -d /var/lib/trestle 2>/dev/null || true) -xdev ! -path /etc/ld.so.cache | sort
+}
