@@ -7,7 +7,6 @@ pub struct Call {
     pub plugin: String,
     pub verb: String,
     pub container: String,
-    pub ifname: String,
     /// `there`, `gone`, or `empty`: what CNI_NETNS was.
     pub netns: String,
     /// From the start of the plugin's process to its end.

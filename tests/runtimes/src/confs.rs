@@ -28,9 +28,9 @@ pub fn bridge(subnets: &[&str]) -> Value {
 }
 
 /// `base` with some keys changed.
-pub fn with(base: &Value, changes: &Value) -> Value {
+pub fn with(base: &Value, keys: &Value) -> Value {
     let mut changed = base.clone();
-    for (key, value) in changes.as_object().unwrap() {
+    for (key, value) in keys.as_object().unwrap() {
         changed[key] = value.clone();
     }
     changed

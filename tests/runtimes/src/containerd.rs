@@ -21,8 +21,6 @@ pub enum Version {
 }
 
 impl Version {
-    pub const BOTH: [Version; 2] = [Version::Two, Version::One];
-
     /// The newest of its line among the programs.
     pub fn number(self) -> String {
         let prefix = if self == Version::Two { "containerd-2." } else { "containerd-1." };
@@ -49,15 +47,10 @@ pub struct Pod {
     pub name: String,
     pub sandbox: String,
     pub addresses: Vec<String>,
-    pub ms: f64,
 }
 
 impl Containerd {
     /// Starts containerd with what the node's folders hold, and gives it the pods' image.
-    pub fn start(node: &Node, version: Version) -> Containerd {
-        Containerd::start_with(node, version, &json!({}))
-    }
-
     /// `options`: `conf_template`, a path on the node; `internal_loopback`.
     pub fn start_with(node: &Node, version: Version, options: &Value) -> Containerd {
         let text = match version {
@@ -178,14 +171,12 @@ impl Containerd {
 impl Answer {
     /// The sandbox that was asked for, or the runtime's words.
     pub fn pod(self, name: &str) -> Result<Pod, String> {
-        let ms = self.ms;
         let made = self.result?;
         let addresses = made["addresses"].as_array().into_iter().flatten();
         Ok(Pod {
             name: name.to_owned(),
             sandbox: made["sandbox"].as_str().unwrap_or_default().to_owned(),
             addresses: addresses.filter_map(|a| a.as_str().map(str::to_owned)).collect(),
-            ms,
         })
     }
 }

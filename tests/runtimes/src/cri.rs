@@ -1,6 +1,7 @@
 //! The runtime's clients: `go/cri` and `go/libcni`, one JSON line per question and answer.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,13 +16,10 @@ pub struct Client {
     next: u64,
 }
 
-/// What came back: the answer or the runtime's words, and the milliseconds it took.
+/// What came back: the answer, or the runtime's words.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub result: Result<Value, String>,
-    /// Code of a CNI error, where there is one.
-    pub code: u64,
-    pub ms: f64,
 }
 
 impl Answer {
@@ -61,7 +59,7 @@ impl Client {
         for mut request in requests {
             request["id"] = json!(self.next);
             self.next += 1;
-            text += &format!("{request}\n");
+            let _ = writeln!(text, "{request}");
         }
         let input = self.input.as_mut().expect("the client's input is open until it is dropped");
         input.write_all(text.as_bytes()).expect("the client has ended; see its log");
@@ -85,11 +83,7 @@ fn read(answer: &Value) -> Answer {
         Some(error) => Err(error.to_owned()),
         None => Ok(answer["ok"].clone()),
     };
-    Answer {
-        result,
-        code: answer["code"].as_u64().unwrap_or_default(),
-        ms: answer["ms"].as_f64().unwrap_or_default(),
-    }
+    Answer { result }
 }
 
 impl Drop for Client {

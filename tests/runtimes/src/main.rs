@@ -49,12 +49,14 @@ fn main() -> ExitCode {
         .filter(|s| words.is_empty() || words.iter().any(|word| s.name.contains(word.as_str())))
         .collect();
     if list {
-        wanted.iter().for_each(|s| println!("{:<28} {}", s.name, s.about));
+        for scenario in &wanted {
+            println!("{:<28} {}", scenario.name, scenario.about);
+        }
         return ExitCode::SUCCESS;
     }
     if wanted.is_empty() {
         eprintln!("no scenario has such a name; --list shows all");
         return ExitCode::FAILURE;
     }
-    run::all(wanted)
+    run::all(&suite, wanted)
 }

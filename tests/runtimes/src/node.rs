@@ -141,7 +141,7 @@ impl Node {
         // Older libraries note it only in the result.
         let interfaces = cached["result"]["interfaces"].as_array().into_iter().flatten();
         let path =
-            cached["netns"].as_str().or_else(|| interfaces.filter_map(|i| i["sandbox"].as_str()).next());
+            cached["netns"].as_str().or_else(|| interfaces.into_iter().find_map(|i| i["sandbox"].as_str()));
         path.and_then(|path| path.rsplit('/').next()).unwrap_or_else(|| panic!("{file}: {cached}")).to_owned()
     }
 

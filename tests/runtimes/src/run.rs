@@ -1,6 +1,6 @@
 //! One run: its folder and tag, its scenarios one after the other, and what is said meanwhile.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub struct Run {
     pub tag: String,
     pub report: Report,
     start: Instant,
+    /// All that is said, also after the terminal has scrolled.
+    words: File,
 }
 
 impl Run {
@@ -37,18 +39,24 @@ impl Run {
         let pid = std::process::id();
         let dir = all.join(pid.to_string());
         fs::create_dir(&dir).unwrap();
-        Run { dir, tag: format!("trestle-{pid}"), report: Report::default(), start: Instant::now() }
+        let words = File::create(dir.join("said")).unwrap();
+        Run { dir, tag: format!("trestle-{pid}"), report: Report::default(), start: Instant::now(), words }
     }
 
     /// One line of progress, with the time since the start.
     pub fn say(&self, text: impl std::fmt::Display) {
-        println!("{:7.1} s  {text}", self.start.elapsed().as_secs_f64());
-        let _ = std::io::stdout().flush();
+        self.line(&format!("{:7.1} s  {text}", self.start.elapsed().as_secs_f64()));
     }
 
     /// Lines that belong to the last one; they go into the page of documentation too.
     pub fn show(&self, text: &str) {
-        text.lines().for_each(|line| println!("           | {line}"));
+        text.lines().for_each(|line| self.line(&format!("           | {line}")));
+    }
+
+    fn line(&self, text: &str) {
+        println!("{text}");
+        let _ = std::io::stdout().flush();
+        let _ = writeln!(&self.words, "{text}");
     }
 }
 
@@ -62,7 +70,7 @@ fn remove_the_dead(all: &Path) {
 }
 
 /// Runs the scenarios and prints the table.
-pub fn all(scenarios: Vec<Scenario>) -> ExitCode {
+pub fn all(suite: &str, scenarios: Vec<Scenario>) -> ExitCode {
     static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
     std::panic::set_hook(Box::new(|info| {
         let text = info.payload_as_str().unwrap_or("a panic without words");
@@ -85,8 +93,13 @@ pub fn all(scenarios: Vec<Scenario>) -> ExitCode {
             failed.push(scenario.name);
         }
     }
-    println!("\n{}", run.report.table());
-    println!("{count} scenarios, {} failed, {:.0} s", failed.len(), run.start.elapsed().as_secs_f64());
+    run.line(&format!("\n{}", run.report.table()));
+    run.line(&format!(
+        "{count} scenarios, {} failed, {:.0} s",
+        failed.len(),
+        run.start.elapsed().as_secs_f64()
+    ));
+    let _ = fs::copy(run.dir.join("said"), programs().runtimes.join(format!("last-{suite}.txt")));
     if failed.is_empty() {
         let _ = fs::remove_dir_all(&run.dir);
         return ExitCode::SUCCESS;

@@ -1,5 +1,6 @@
 //! Packets that go on while something else happens: a ping to every pod, and datagrams out of it.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use crate::node::Node;
@@ -49,9 +50,10 @@ pub fn begin(node: &Node, name: &str, pods: Vec<(String, String)>) -> Traffic {
     node.sh(&format!("mkfifo /run/node/end-{name}"));
     let mut script = format!("sleep infinity >/run/node/end-{name} & echo $! >/run/node/end-{name}.pid\n");
     for (address, netns) in &pods {
-        script += &format!(
+        let _ = writeln!(
+            script,
             "ping -q -n -i 0.1 -W 1 {address} >/run/node/ping-{address} 2>&1 &
-             nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end-{name} >/run/node/probe-{address} 2>&1 &\n"
+             nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end-{name} >/run/node/probe-{address} 2>&1 &"
         );
     }
     drop(node.daemon(&format!("traffic-{name}"), &format!("bash -c '{script} wait'")));

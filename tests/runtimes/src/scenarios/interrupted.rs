@@ -37,7 +37,7 @@ fn interrupted(run: &mut Run) {
         let leases = |side: &str| {
             fs::read_dir(dir.join(side).join("var/cni/networks/pods")).is_ok_and(|d| d.count() > 5)
         };
-        wait_for(Duration::from_secs(60), || (leases("trestle") && leases("reference")).then_some(()))
+        wait_for(Duration::from_mins(1), || (leases("trestle") && leases("reference")).then_some(()))
             .expect("the other harness has pods");
         let tag = format!("trestle-{pid}-");
         let before = left(&tag, &dir);

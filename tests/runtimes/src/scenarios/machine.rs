@@ -35,13 +35,6 @@ impl Machine {
         let wanted = calls.filter(|c| c.plugin == "bridge" && c.verb == verb && c.container == container);
         wanted.map(|call| call.netns).collect()
     }
-
-    /// Kills containerd as a crash does, and starts it again.
-    pub fn crash(&mut self) {
-        let version = self.containerd.version();
-        self.containerd.kill(&self.node);
-        self.containerd = Containerd::again(&self.node, version);
-    }
 }
 
 pub fn newest(version: Version) -> &'static str {

@@ -173,7 +173,7 @@ fn quiet(run: &Run, node: &Node, all: Vec<Traffic>) {
             sum(|o| o.datagrams),
             sum(|o| o.lost_datagrams)
         ));
-        let lossy: Vec<_> = outcomes.iter().filter(|o| o.lost_pings + o.lost_datagrams > 0).collect();
-        assert!(lossy.is_empty(), "lost: {lossy:#?}");
+        let lossy = outcomes.iter().find(|o| o.lost_pings + o.lost_datagrams > 0);
+        assert!(lossy.is_none(), "lost: {:?}", lossy.map(|o| (&o.address, o.lost_pings, &o.words)));
     }
 }

@@ -16,7 +16,10 @@ fn main() -> ExitCode {
     let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let target = args.next().unwrap_or_default().to_string_lossy().into_owned();
     let done = match name.as_str() {
-        "probe" => probe::probe(&target),
+        "probe" => {
+            probe::probe(&target);
+            Ok(())
+        }
         "answer" => probe::answer(&target),
         _ => return record::record(&name),
     };

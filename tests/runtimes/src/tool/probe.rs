@@ -29,7 +29,7 @@ pub fn answer(address: &str) -> io::Result<()> {
 }
 
 /// Asks `address` until standard input ends; prints how many were sent and lost, and as whom we were seen.
-pub fn probe(address: &str) -> io::Result<()> {
+pub fn probe(address: &str) {
     static ENDED: AtomicBool = AtomicBool::new(false);
     std::thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
@@ -54,7 +54,6 @@ pub fn probe(address: &str) -> io::Result<()> {
         std::thread::sleep(EVERY.saturating_sub(started.elapsed()));
     }
     println!("{sent} sent, {lost} lost, seen as {seen}");
-    Ok(())
 }
 
 fn ask(address: &str) -> io::Result<String> {
