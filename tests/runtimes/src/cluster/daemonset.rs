@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::accounting::Account;
 use crate::command;
 use crate::containerd::Version;
 use crate::node::Node;
@@ -130,10 +131,9 @@ fn roll(run: &Run, kube: &Kube, words: &str) {
 
 /// How many pods each side masquerades.
 fn made_by(node: &Node) -> String {
-    let ours = node.sh("nft -j list ruleset | grep -o '\"elem\": *\\[[^]]*\\]' | grep -c . || true");
-    let theirs =
-        node.sh("nft list table inet cni_plugins_masquerade 2>/dev/null | grep -c masquerade || true");
-    format!("{} sets of ours with elements, {} rules of the reference", ours.trim(), theirs.trim())
+    let all = Account::take(node).masquerade;
+    let ours = all.iter().filter(|line| line.contains("\"elem\"")).count();
+    format!("{ours} pods masqueraded by ours, {} by the reference", all.len() - ours)
 }
 
 /// Begins ten pings a second to each.

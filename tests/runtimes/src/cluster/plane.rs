@@ -144,7 +144,8 @@ impl Plane {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// A cable from a node to the network of all: `up0` there.
+    /// A cable from a node to the network of all: `up0` there, with the same hardware address after a reboot, as a
+    /// machine's: else the others would send to the old one until they have noticed.
     pub fn connect(&self, other: &Node, number: u8) {
         let name = &other.name;
         // Only the network namespace is entered, so that the other's number is the one the host counts.
@@ -154,7 +155,7 @@ impl Plane {
         command::run(&mut link, &format!("ip link add {name}"));
         self.node.sh(&format!("ip link set {name} master lan up"));
         other.sh(&format!(
-            "ip link set up0 up; ip addr add 10.99.0.{number}/24 dev up0; ip route add default via 10.99.0.1
+            "ip link set up0 address 02:00:00:00:00:{number} up; ip addr add 10.99.0.{number}/24 dev up0; ip route add default via 10.99.0.1
              ip addr add fd00:99::{number}/64 dev up0 nodad; ip -6 route add default via fd00:99::1"
         ));
     }
