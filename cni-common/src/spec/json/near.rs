@@ -4,6 +4,10 @@
 pub(super) fn closest(key: &str, fields: &'static [&'static str]) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     let near = |f: &&&str| {
+        // No nearer than the difference of their lengths; most keys end here.
+        if f.len().abs_diff(key.len()) > 2 {
+            return false;
+        }
         let d = distance(&key, &f.to_ascii_lowercase());
         d <= 2 && d * 2 < f.len()
     };
