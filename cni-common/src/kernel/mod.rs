@@ -9,6 +9,7 @@ mod pending;
 pub mod process;
 pub mod rtnl;
 pub mod sysctl;
+pub mod sysfs;
 
 pub use error::{KernelError, Outcome};
 pub use netns::NetNs;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::bridge::is_fixed;
 use crate::kernel::rtnl::LinkChange;
-use crate::kernel::{Node, Outcome, Side, sysctl};
+use crate::kernel::{Node, Outcome, Side, sysctl, sysfs};
 use crate::plan::{Applied, Drift, Resource, Scope};
 use crate::spec::IfName;
 
@@ -59,19 +59,23 @@ impl Resource for BridgeState {
     fn apply(&self, node: &mut Node) -> Outcome<Applied> {
         let link = node.host_link(&self.name)?;
         let promiscuous = self.promiscuous && !link.promiscuous;
-        // Setting the address that it has fixes it: else it would follow the lowest of its ports.
-        let mac = link.mac.filter(|mac| !is_fixed(*mac));
-        if link.up && !promiscuous && mac.is_none() {
-            return Ok(Applied::Unchanged);
-        }
+        let adopted = link.mac.is_some_and(|mac| !is_fixed(mac));
+        // Setting the address that it has fixes it: else it would follow the lowest of its ports. Only once: the
+        // kernel forgets the bridge's neighbours then, and the packets that wait for one are lost.
+        let mac = link.mac.filter(|_| adopted && !sysfs::address_was_set(&link));
         let change = LinkChange {
             up: (!link.up).then_some(true),
             promiscuous: promiscuous.then_some(true),
             mac,
             ..LinkChange::default()
         };
-        node.route(Side::Host)?.change_link(&self.name, &change)?;
-        let accept_ra = mac.and_then(|_| refuse_routers(&self.name));
+        if change != LinkChange::default() {
+            node.route(Side::Host)?.change_link(&self.name, &change)?;
+        }
+        let accept_ra = if adopted { refuse_routers(&self.name) } else { None };
+        if change == LinkChange::default() && accept_ra.is_none() {
+            return Ok(Applied::Unchanged);
+        }
         self.before.replace(Some(Before { up: link.up, promiscuous: link.promiscuous, accept_ra }));
         Ok(Applied::Created)
     }

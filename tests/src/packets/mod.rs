@@ -19,6 +19,7 @@ pub fn tests() -> Vec<Test> {
         traffic_inside_the_network_keeps_its_source,
         multicast_is_not_masqueraded,
         a_deleted_pod_is_gone_for_its_neighbours,
+        an_add_leaves_the_neighbours_of_an_adopted_bridge,
         mtu_is_what_the_largest_packet_says,
         hairpin_through_dnat_reaches_the_pod_itself,
         isolated_ports_reach_only_the_gateway,
@@ -139,6 +140,19 @@ fn a_deleted_pod_is_gone_for_its_neighbours(node: &Node) {
     let socket = b.udp(&ip_b);
     Side::Ours.bridge().del(&plain(), &b).ok();
     assert_eq!(delivered(&a.udp(&ip_b), &socket, &ip_b, SILENCE), None);
+}
+
+/// Setting the bridge's hardware address makes the kernel forget whom it knows there: on a node that came from
+/// the reference each ADD did so, and lost packets of other pods. Found by the live switch (`tests/runtimes`).
+fn an_add_leaves_the_neighbours_of_an_adopted_bridge(node: &Node) {
+    let (pod, next) = (node.pod("a"), node.pod("b"));
+    let result = Side::Theirs.bridge().added(&plain(), &pod);
+    let ip = addresses(&result).remove(0);
+    exchange(&node.udp(&ip), &pod.udp(&ip), &ip);
+    let known = || node.sh(&format!("ip neigh show {ip} dev cni0")).0.contains("lladdr");
+    assert!(known());
+    Side::Ours.bridge().added(&plain(), &next);
+    assert!(known(), "an ADD flushed the bridge's neighbours");
 }
 
 /// A second pod keeps the bridge's carrier, else a flushed table would hide the fault.
