@@ -58,7 +58,9 @@ impl Account {
                     let to = if family == "bridge" { &mut self.spoof } else { &mut self.masquerade };
                     to.extend(body["elem"].as_array().into_iter().flatten().map(|e| shown(&e.to_string())));
                 }
-                ("rule", _, "cni_plugins_masquerade") if body["chain"] == "masq_checks" => self.masquerade.push(shown(&body.to_string())),
+                ("rule", _, "cni_plugins_masquerade") if body["chain"] == "masq_checks" => {
+                    self.masquerade.push(shown(&body.to_string()))
+                }
                 ("rule", "bridge", "nat") => self.spoof.push(shown(&body.to_string())),
                 ("rule", _, "cni_hostport") if body.to_string().contains("dnat") => {
                     self.ports.push(shown(&body.to_string()));

@@ -34,9 +34,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let suite = if args.is_empty() { String::new() } else { args.remove(0) };
-    let scenarios = match suite.as_str() {
-        "single" => scenarios::single(),
-        "cluster" => cluster::scenarios(),
+    let (mut together, mut alone) = match suite.as_str() {
+        "single" => (Vec::new(), scenarios::single()),
+        "cluster" => (cluster::together(), cluster::alone()),
         _ => {
             eprintln!("usage: trestle-runtimes single|cluster [--list] [WORD...]");
             return ExitCode::FAILURE;
@@ -44,19 +44,18 @@ fn main() -> ExitCode {
     };
     let list = args.iter().any(|arg| arg == "--list");
     let words: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with("--")).collect();
-    let wanted: Vec<_> = scenarios
-        .into_iter()
-        .filter(|s| words.is_empty() || words.iter().any(|word| s.name.contains(word.as_str())))
-        .collect();
+    for scenarios in [&mut together, &mut alone] {
+        scenarios.retain(|s| words.is_empty() || words.iter().any(|word| s.name.contains(word.as_str())));
+    }
     if list {
-        for scenario in &wanted {
+        for scenario in together.iter().chain(&alone) {
             println!("{:<28} {}", scenario.name, scenario.about);
         }
         return ExitCode::SUCCESS;
     }
-    if wanted.is_empty() {
+    if together.is_empty() && alone.is_empty() {
         eprintln!("no scenario has such a name; --list shows all");
         return ExitCode::FAILURE;
     }
-    run::all(&suite, wanted)
+    run::all(&suite, &together, &alone)
 }

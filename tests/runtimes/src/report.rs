@@ -100,6 +100,21 @@ impl Report {
         row.leaks += leaks;
     }
 
+    /// Takes over what another has counted.
+    pub fn add(&mut self, other: Report) {
+        for theirs in other.rows {
+            let row = self.row(&theirs.runtime, &theirs.what, theirs.side);
+            row.sandboxes += theirs.sandboxes;
+            for (verb, count) in theirs.verbs {
+                *row.verbs.entry(verb).or_default() += count;
+            }
+            row.failures += theirs.failures;
+            row.leaks += theirs.leaks;
+            row.adds.extend(theirs.adds);
+            row.dels.extend(theirs.dels);
+        }
+    }
+
     /// In Markdown, so that it can be read here and in a page.
     pub fn table(&self) -> String {
         let mut text = String::from(

@@ -15,6 +15,7 @@ use super::deployed::{reach, ready, remove, start};
 use super::kube::{Kube, until};
 use super::plane::Stack;
 use super::routes;
+use super::worker::RUNTIME;
 use super::workload::deployment;
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -77,7 +78,8 @@ fn daemonset(run: &mut Run) {
     run.show(&format!("n1: {}\nn2: {}", made_by(one), made_by(two)));
     let lost = pinged(one, &old);
     run.show(&format!("pings to the reference's pods all the while: {lost}"));
-    remove(run, &kube);
+    run.report.tally(RUNTIME, "brought by the DaemonSet", 5, 0);
+    remove(run, &kube, "before and after the DaemonSet", Side::Reference);
 
     let script = format!(
         "sed 's/^\\( *\\)- install$/\\1- remove/' {INSTALLER}/trestle.yaml >/run/node/remove.yaml; \
@@ -103,7 +105,7 @@ fn daemonset(run: &mut Run) {
         "the reference is not back"
     );
     run.show(&format!("a pod more, made by the reference again: {}", made_by(one)));
-    remove(run, &kube);
+    remove(run, &kube, "before and after the DaemonSet", Side::Reference);
 }
 
 /// A Deployment on one node.

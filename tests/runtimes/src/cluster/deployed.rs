@@ -1,5 +1,6 @@
 //! Deployments and Services on two nodes, in one family and in both.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::programs::Side;
@@ -7,8 +8,9 @@ use crate::run::{Run, Scenario};
 
 use super::kube::{Kube, Pod, until};
 use super::plane::Stack;
+use super::worker::RUNTIME;
 use super::worker::TEMPLATE;
-use super::workload::{PORT, answers, ask, deployment, reached_at, service, url};
+use super::workload::{PORT, answer, ask, deployment, reached_at, service, url};
 use super::{killed, readiness};
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -20,7 +22,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 let kube = up(run, Stack::V4);
                 reach(run, &kube);
                 readiness::follows(run, &kube);
-                remove(run, &kube);
+                remove(run, &kube, kube.stack.name(), Side::Ours);
             },
         },
         Scenario {
@@ -31,7 +33,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 reach(run, &kube);
                 killed::and_back(run, &mut kube);
                 reach(run, &kube);
-                remove(run, &kube);
+                remove(run, &kube, kube.stack.name(), Side::Ours);
             },
         },
     ]
@@ -92,10 +94,12 @@ fn services(kube: &Kube, here: &Pod, there: &Pod, lone: &Pod) -> usize {
     for address in &web {
         for pod in [here, there] {
             let at = url(address, 80_u16);
-            // kube-proxy learns of the pods when the API server does, and writes its rules a moment later.
-            until("the Service answers", || answers(kube, pod, &at));
-            let names: BTreeSet<String> = (0..6).map(|_| ask(kube, pod, &at)).collect();
-            assert!(names.len() > 1, "a Service of four pods: only {names:?} answered six times");
+            // kube-proxy learns of each pod when the API server does, and writes its rules a moment later.
+            let names = RefCell::new(BTreeSet::new());
+            until("two pods of the Service have answered", || {
+                names.borrow_mut().extend(answer(kube, pod, &at));
+                names.borrow().len() > 1
+            });
             ways += 1;
         }
     }
@@ -119,14 +123,12 @@ fn services(kube: &Kube, here: &Pod, there: &Pod, lone: &Pod) -> usize {
 }
 
 /// Deletes all of it; nothing may be left on any node.
-pub fn remove(run: &mut Run, kube: &Kube) {
+pub fn remove(run: &mut Run, kube: &Kube, what: &str, side: Side) {
     kube.plane.kubectl("delete deployment,service --selector=none!=such --wait=false");
-    let seconds = until("no pod is left", || kube.all().is_empty());
+    let seconds = until("no pod is left", || kube.empty());
     run.show(&format!("deleted: no pod after {seconds:.1} s"));
     for worker in &kube.workers {
-        run.report.close_with("kubelet 1.34.2", kube.stack.name(), Side::Ours, &worker.node, |call| {
-            call.verb == "STATUS"
-        });
+        run.report.close_with(RUNTIME, what, side, &worker.node, |call| call.verb == "STATUS");
     }
     run.show("no lease, link, rule or namespace left on either node");
 }

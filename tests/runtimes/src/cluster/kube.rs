@@ -83,6 +83,12 @@ impl Kube {
         list["items"].as_array().into_iter().flatten().map(read).collect()
     }
 
+    /// Whether there is no pod in the default namespace; of a hundred one is told.
+    pub fn empty(&self) -> bool {
+        let list = self.plane.get("/api/v1/namespaces/default/pods?limit=1");
+        list["items"].as_array().is_some_and(Vec::is_empty)
+    }
+
     /// Fails unless each address of each pod was given once, and each node holds what its pods need and no more.
     #[track_caller]
     pub fn assert_whole(&self) -> String {

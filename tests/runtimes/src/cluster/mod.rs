@@ -15,8 +15,13 @@ mod workload;
 
 use crate::run::Scenario;
 
-pub fn scenarios() -> Vec<Scenario> {
-    let modules =
-        [static_pods::scenarios(), deployed::scenarios(), scale::scenarios(), daemonset::scenarios()];
+/// They wait most of the time, for the cluster to notice something.
+pub fn together() -> Vec<Scenario> {
+    let modules = [deployed::scenarios(), daemonset::scenarios(), static_pods::scenarios()];
     modules.into_iter().flatten().collect()
+}
+
+/// Its times are measured.
+pub fn alone() -> Vec<Scenario> {
+    scale::scenarios()
 }

@@ -41,10 +41,10 @@ fn up_and_down(run: &mut Run, kube: &Kube, side: Side) {
     run.show(&kube.assert_whole());
     let start = Instant::now();
     kube.plane.kubectl("scale deployment crowd --replicas=0");
-    until("no pod is left", || kube.all().is_empty());
+    until("no pod is left", || kube.empty());
     run.show(&format!("{name}: none after {:.1} s", start.elapsed().as_secs_f64()));
     for worker in &kube.workers {
-        run.report.close("kubelet 1.34.2", "100 pods on two nodes", side, &worker.node);
+        run.report.close(super::worker::RUNTIME, "100 pods on two nodes", side, &worker.node);
     }
     run.show(&format!("{name}: no lease, link, rule or namespace left"));
 }

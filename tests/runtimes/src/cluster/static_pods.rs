@@ -74,7 +74,8 @@ fn static_pods(run: &mut Run) {
     let still = wait_for(Duration::from_secs(30), || left(&node).is_empty().then_some(()));
     assert!(still.is_some(), "left on the node:\n{}", left(&node).join("\n"));
     run.show(&format!("deleted: nothing left after {:.1} s", start.elapsed().as_secs_f64()));
-    run.report.close_with("kubelet 1.34.2", "static pods", Side::Ours, &node, |call| call.verb == "STATUS");
+    run.report
+        .close_with(super::worker::RUNTIME, "static pods", Side::Ours, &node, |call| call.verb == "STATUS");
 }
 
 /// Writes a pod's file elsewhere and moves it to where the kubelet looks, which reads whatever is there.

@@ -21,6 +21,9 @@ pub const TEMPLATE: &str = r#"{"cniVersion": "1.1.0", "name": "pods", "plugins":
 /// Where containerd writes it.
 pub const CONFLIST: &str = "net.d/10-containerd-net.conflist";
 
+/// In the table.
+pub const RUNTIME: &str = "kubelet 1.34.2";
+
 pub struct Worker {
     pub node: Node,
     /// The last number of its address.

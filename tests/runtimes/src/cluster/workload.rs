@@ -79,15 +79,13 @@ pub fn url(address: &str, port: impl Into<u64>) -> String {
 /// Asks from inside a pod, as `kubectl exec` does; the answer is the name of the pod that answered.
 #[track_caller]
 pub fn ask(kube: &Kube, pod: &Pod, url: &str) -> String {
-    let words = format!("exec {} -- /pod get {url}", pod.name);
-    let said = kube.plane.kubectl(&words);
-    let (name, _) = said.split_once(" sees ").unwrap_or_else(|| panic!("kubectl {words}: {said}"));
-    name.to_owned()
+    answer(kube, pod, url).unwrap_or_else(|| panic!("{} on {}: no answer from {url}", pod.name, pod.node))
 }
 
-/// The same once, without failing.
-pub fn answers(kube: &Kube, pod: &Pod, url: &str) -> bool {
+/// The same where there may be no answer.
+pub fn answer(kube: &Kube, pod: &Pod, url: &str) -> Option<String> {
     let words = format!("exec {} -- /pod get {url}", pod.name);
     let output = command::output(kube.plane.kubectl_command().args(words.split(' ')));
-    output.status.success()
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.split_once(" sees ").filter(|_| output.status.success()).map(|(name, _)| name.to_owned())
 }
