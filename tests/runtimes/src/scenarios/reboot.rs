@@ -44,6 +44,29 @@ fn again(machine: &mut Machine) {
     machine.containerd = Containerd::again(&machine.node, version);
 }
 
+/// A reboot after which the runtime knows nothing of its pods.
+fn forget(machine: &mut Machine) {
+    let version = machine.containerd.version();
+    machine.node.power_off();
+    fs::remove_dir_all(machine.node.dir.join("containerd-root")).unwrap();
+    fs::remove_dir_all(machine.node.dir.join("var/cni/results")).unwrap();
+    machine.node.power_on();
+    machine.containerd =
+        Containerd::start_with(&machine.node, version, &json!({ "internal_loopback": false }));
+}
+
+/// What becomes of the same node with the reference: only told, for it is not ours to judge.
+fn beside(run: &Run) {
+    let mut machine = Machine::new(run, Version::Two, Side::Reference, &bridge(&[POOL]));
+    fill(&mut machine, "first");
+    forget(&mut machine);
+    let requests = (0..FULL).map(|i| json!({ "op": "run", "name": format!("second{i}") })).collect();
+    let answers = machine.containerd.client.all(requests);
+    let made = answers.into_iter().filter(|answer| answer.result.is_ok()).count();
+    let account = Account::take(&machine.node).summary();
+    run.show(&format!("the reference on such a node: {made} of {FULL} pods could be made; {account}"));
+}
+
 fn reboot(run: &mut Run, version: Version) {
     let mut machine = Machine::new(run, version, Side::Ours, &bridge(&[POOL]));
     let first = fill(&mut machine, "first");
@@ -65,12 +88,7 @@ fn reboot(run: &mut Run, version: Version) {
     run.show(&format!("filled again: {}", assert_whole(&machine.node, &addresses(&second)).summary()));
 
     // The runtime's memory is lost too: nobody will ever ask for a DEL of what was.
-    machine.node.power_off();
-    fs::remove_dir_all(machine.node.dir.join("containerd-root")).unwrap();
-    fs::remove_dir_all(machine.node.dir.join("var/cni/results")).unwrap();
-    machine.node.power_on();
-    machine.containerd =
-        Containerd::start_with(&machine.node, version, &json!({ "internal_loopback": false }));
+    forget(&mut machine);
     run.show(&format!(
         "rebooted, and the runtime has forgotten all: {}",
         Account::take(&machine.node).summary()
@@ -86,4 +104,7 @@ fn reboot(run: &mut Run, version: Version) {
     run.show(&format!("filled again, no DEL was needed: {}", account.summary()));
     machine.containerd.remove_all(&third);
     run.report.close(&format!("containerd {}", version.number()), "reboot", Side::Ours, &machine.node);
+    if version == Version::Two {
+        beside(run);
+    }
 }
