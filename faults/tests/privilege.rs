@@ -175,10 +175,10 @@ const UNSAFE: [(&str, usize, &str); 3] = [
     ("cni-common/src/kernel/netns.rs", 1, "the ioctl that tells what kind of namespace a file is"),
     (
         "cni-common/src/kernel/process.rs",
-        2,
-        "pidfd_open(2) has no safe wrapper; the descriptor it gave is taken over",
+        5,
+        "pidfd_open(2) and close_range(2) have no safe wrapper; the descriptor given is taken over; fork(2), _exit(2)",
     ),
-    ("cni-common/src/kernel/rtnl/farewell.rs", 2, "fork(2), and plain system calls in the child"),
+    ("cni-common/src/kernel/rtnl/only_end.rs", 1, "setsockopt(2) with a filter has no safe wrapper"),
 ];
 
 fn unsafe_code_does_not_grow() {

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::{ForkResult, Pid, close, fork};
 
 /// A descriptor that becomes readable when the process ends (pidfd_open(2), Linux 5.3).
 ///
@@ -40,8 +40,7 @@ pub(crate) fn in_child(work: impl FnOnce()) -> Option<Pid> {
         Ok(ForkResult::Child) => {
             // The runtime waits for the end of these pipes, and must not wait for the child.
             for fd in 0..=2 {
-                // SAFETY: the child uses none of its standard descriptors.
-                unsafe { libc::close(fd) };
+                let _ = close(fd);
             }
             work();
             // SAFETY: ends the child without the exit handlers and buffers of the process that it is a copy of.
