@@ -59,7 +59,7 @@ impl Account {
                     to.extend(body["elem"].as_array().into_iter().flatten().map(|e| shown(&e.to_string())));
                 }
                 ("rule", _, "cni_plugins_masquerade") if body["chain"] == "masq_checks" => {
-                    self.masquerade.push(shown(&body.to_string()))
+                    self.masquerade.push(shown(&body.to_string()));
                 }
                 ("rule", "bridge", "nat") => self.spoof.push(shown(&body.to_string())),
                 ("rule", _, "cni_hostport") if body.to_string().contains("dnat") => {

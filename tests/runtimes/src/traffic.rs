@@ -1,5 +1,6 @@
 //! Packets that go on while something else happens: a ping to every pod, and datagrams out of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -23,10 +24,10 @@ pub struct Traffic {
 #[derive(Debug)]
 pub struct Outcome {
     pub address: String,
-    pub pings: u32,
-    pub lost_pings: u32,
-    pub datagrams: u32,
-    pub lost_datagrams: u32,
+    pub pings: usize,
+    pub lost_pings: usize,
+    pub datagrams: usize,
+    pub lost_datagrams: usize,
     pub words: String,
 }
 
@@ -52,7 +53,7 @@ pub fn begin(node: &Node, name: &str, pods: Vec<(String, String)>) -> Traffic {
     for (address, netns) in &pods {
         let _ = writeln!(
             script,
-            "ping -q -n -i 0.1 -W 1 {address} >/run/node/ping-{address} 2>&1 &
+            "ping -n -i 0.1 -W 1 {address} >/run/node/ping-{address} 2>&1 &
              nsenter --net=/run/netns/{netns} /run/node/probe {OUTSIDE}:7 </run/node/end-{name} >/run/node/probe-{address} 2>&1 &"
         );
     }
@@ -81,11 +82,11 @@ impl Traffic {
 fn read(node: &Node, address: String) -> Outcome {
     let ping = node.read(&format!("ping-{address}"));
     let probe = node.read(&format!("probe-{address}"));
-    let summary = ping.lines().find(|line| line.contains("packets transmitted")).unwrap_or_default();
-    let numbers =
-        |line: &str| -> Vec<u32> { line.split([' ', ',']).filter_map(|word| word.parse().ok()).collect() };
-    let (pings, probes) = (numbers(summary), numbers(probe.lines().last().unwrap_or_default()));
-    let (Some([sent, back]), Some([asked, lost])) = (pings.first_chunk(), probes.first_chunk()) else {
+    // Answers are numbered. The last ping of all may still have been under way.
+    let answers: BTreeSet<usize> = ping.lines().filter_map(sequence).collect();
+    let numbers: Vec<usize> =
+        probe.lines().last().unwrap_or_default().split([' ', ',']).filter_map(|w| w.parse().ok()).collect();
+    let (Some(sent), Some([asked, lost])) = (answers.last(), numbers.first_chunk()) else {
         panic!("no counts from {address}: {ping}{probe}");
     };
     for file in ["ping", "probe"] {
@@ -94,9 +95,14 @@ fn read(node: &Node, address: String) -> Outcome {
     Outcome {
         address,
         pings: *sent,
-        lost_pings: sent - back,
+        lost_pings: (1..=*sent).filter(|n| !answers.contains(n)).count(),
         datagrams: *asked,
         lost_datagrams: *lost,
         words: probe,
     }
+}
+
+/// The number of the ping that a line of its output answers.
+fn sequence(line: &str) -> Option<usize> {
+    line.split("icmp_seq=").nth(1).filter(|_| line.contains("time="))?.split(' ').next()?.parse().ok()
 }

@@ -16,7 +16,7 @@ use crate::cri::Client;
 use crate::node::Node;
 use crate::programs::{Side, programs};
 use crate::run::{Run, Scenario};
-use crate::traffic::{NODE_ADDRESSES, Traffic, begin, outside};
+use crate::traffic::{NODE_ADDRESSES, Outcome, Traffic, begin, outside};
 
 use super::machine::newest;
 
@@ -164,7 +164,7 @@ fn quiet(run: &Run, node: &Node, all: Vec<Traffic>) {
     for traffic in all {
         let name = traffic.name.clone();
         let outcomes = traffic.end(node);
-        let sum = |of: fn(&crate::traffic::Outcome) -> u32| outcomes.iter().map(of).sum::<u32>();
+        let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
         run.show(&format!(
             "{} pods from {name} on: {} pings, {} lost; {} datagrams to outside, each from a new port, {} lost",
             outcomes.len(),
