@@ -14,7 +14,8 @@ pub fn render(results: &Results) -> String {
          - Machine: {processor}, {cores} cores, {memory} GiB; {system}; kernel {kernel}\n\
          - Trestle {trestle}; reference: containernetworking/plugins {reference}\n\
          - *Floor*: a program of our own (`bench/floor`) that knows every name beforehand and sends the fewest messages \
-         for the same job: what the kernel and the start of a process take.\n\
+         for the same job: what the kernel and the start of a process take. \
+         It is alone in that: where many DELs share a deletion, they are faster than many floors.\n\
          - Every figure is a whole process, from exec to exit, as a runtime runs it, in private namespaces. The \
          programs take turns within each repetition ({repetitions} repetitions, fewer where the reference takes \
          long). *vs*: how many times better than it; *times floor*: how many times what the floor takes. Medians, and in brackets where four fifths of the samples lie (p10 to p90).\n\n",

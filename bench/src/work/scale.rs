@@ -10,7 +10,7 @@ use crate::process::settle;
 use crate::record::{Unit, Who};
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const ALL: [Who; 3] = [Who::Trestle, Who::Reference, Who::Floor];
 /// Pods on the node; the first is the one that makes the bridge.
@@ -104,6 +104,10 @@ fn prepare_floor_beside(node: &Netns, network: &Network) -> Result<()> {
 }
 
 fn at_level(bench: &mut Bench, level: u64, nexts: &mut [Attachment]) {
+    if level > 1 {
+        bench.progress.at(&format!("waiting until {level} pods are silent"));
+        wait_for_silence();
+    }
     let mut pace = bench.pace(5);
     for next in nexts.iter_mut() {
         if let Err(error) = next.run(Verb::Add).and_then(|_| next.run(Verb::Del)) {
@@ -131,6 +135,28 @@ fn at_level(bench: &mut Bench, level: u64, nexts: &mut [Attachment]) {
             }
             pace.spent(who, begin);
         }
+    }
+}
+
+/// New pods ask for routers and report their groups for some 12 seconds (RFC 4861, RFC 3810), and each such packet is
+/// copied to every port: hundreds of pods made at once keep the processors busy with that.
+fn wait_for_silence() {
+    /// Packets in a second that are no storm.
+    const FEW: u64 = 500;
+    let received = || -> u64 {
+        let text = std::fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
+        let first = |line: &str| u64::from_str_radix(line.split(' ').next()?, 16).ok();
+        text.lines().filter_map(first).sum()
+    };
+    let begin = Instant::now();
+    let mut before = received();
+    while begin.elapsed() < Duration::from_secs(15) {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = received();
+        if now.wrapping_sub(before) < FEW && begin.elapsed() > Duration::from_secs(5) {
+            return;
+        }
+        before = now;
     }
 }
 
