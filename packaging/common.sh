@@ -16,6 +16,9 @@ release_names() {
 		printf '%s\n' "$changed" | head -n 10 >&2
 		die "the working tree has changes; commit them, or say --dirty (make dist ARGS=--dirty)"
 	fi
+	# The program names the last commit that changed it, which a shallow clone may lack.
+	[ "$(git -C "$root" rev-parse --is-shallow-repository)" = false ] || [ -n "$dirty" ] ||
+		die "this clone is shallow; git fetch --unshallow, so that the program can name its commit"
 	head=$(git -C "$root" rev-parse HEAD)
 	release_epoch=$(git -C "$root" log -1 --format=%ct HEAD)
 	version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
