@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let suite = if args.is_empty() { String::new() } else { args.remove(0) };
     let (mut together, mut alone) = match suite.as_str() {
-        "single" => (Vec::new(), scenarios::single()),
+        "single" => (scenarios::together(), scenarios::alone()),
         "cluster" => (cluster::together(), cluster::alone()),
         _ => {
             eprintln!("usage: trestle-runtimes single|cluster [--list] [WORD...]");

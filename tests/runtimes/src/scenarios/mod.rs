@@ -14,18 +14,22 @@ mod switchover;
 
 use crate::run::Scenario;
 
-pub fn single() -> Vec<Scenario> {
+/// They wait most of the time, or nobody looks at theirs.
+pub fn together() -> Vec<Scenario> {
     let modules = [
-        sandboxes::scenarios(),
+        reboot::scenarios(),
+        dying::scenarios(),
+        failing::scenarios(),
         ports::scenarios(),
         status::scenarios(),
-        failing::scenarios(),
-        dying::scenarios(),
-        reboot::scenarios(),
-        podman::scenarios(),
         crio::scenarios(),
-        switchover::scenarios(),
-        interrupted::scenarios(),
     ];
+    modules.into_iter().flatten().collect()
+}
+
+/// Their times are measured, or traffic that must not be lost needs the machine.
+pub fn alone() -> Vec<Scenario> {
+    let modules =
+        [sandboxes::scenarios(), podman::scenarios(), switchover::scenarios(), interrupted::scenarios()];
     modules.into_iter().flatten().collect()
 }
