@@ -33,7 +33,7 @@ uninstall: ## out again; what was there before comes back
 	@scripts/install --remove
 dist: ## the files of a release in dist/: archive, .deb, .rpm, image; ARCH=arm64 or all
 	@scripts/dist $(if $(ARCH),--arch $(ARCH)) $(ARGS)
-test-dist: ## two builds compared, packages and image installed and removed (10 minutes)
+test-dist: ## two builds compared, packages and image installed and removed (5 minutes)
 	@packaging/test/run.sh $(ARGS)
 clean: ## build results, and with ALL=1 what was fetched (.cache)
 	@scripts/clean
