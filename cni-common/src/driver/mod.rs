@@ -5,6 +5,7 @@ mod delegate;
 mod entry;
 mod exec;
 mod log;
+mod refusal;
 mod verbs;
 
 pub use delegate::Ipam;

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::kernel::{Errno, KernelError, Node, Outcome, Side};
+use crate::kernel::{Errno, Node};
 use crate::mutation;
-use crate::plan::{Doomed, Owned, OwnerTag, Plan, RolledBack};
+use crate::plan::{Doomed, Owned, OwnerTag, Plan};
 use crate::spec::{
     Attachment, CniError, CniResult, Code, Dns, Interface, IpConfig, NetworkName, Request, Route,
     ValidAttachments, Verb,
 };
 
+use super::refusal::{collected, refuse_conflict, refused};
 use super::{Ipam, Plugin, container, log};
 
 /// Whose interface, in which network.
@@ -261,15 +262,6 @@ fn ask_ipam(request: &Request, verb: Verb, plugins: &[Plugin]) -> Result<(), Cni
     }
 }
 
-/// The first error, with the others as details.
-fn collected(errors: Vec<CniError>) -> Result<(), CniError> {
-    let mut errors = errors.into_iter();
-    match errors.next() {
-        None => Ok(()),
-        Some(first) => Err(errors.fold(first, |first, other| first.detail(format!("also: {other}")))),
-    }
-}
-
 fn subject(request: &Request) -> Result<Subject, CniError> {
     let attachment = request.attachment()?.clone();
     Ok(Subject {
@@ -278,51 +270,4 @@ fn subject(request: &Request) -> Result<Subject, CniError> {
         attachment,
         netns: request.netns.clone().unwrap_or_default(),
     })
-}
-
-/// A repeated ADD is found before IPAM is asked: the undo of a later failure would free the first
-/// attachment's address and link.
-fn refuse_conflict(subject: &Subject, node: &mut Node) -> Result<(), CniError> {
-    let name = &subject.attachment.ifname;
-    let host = subject.tag.host_ifname();
-    let mut taken = |side: Side, name| -> Outcome<bool> { Ok(node.route(side)?.link(name)?.is_some()) };
-    let asked = |e: KernelError| CniError::new(Code::KERNEL, e.to_string());
-    if taken(Side::Container, name).map_err(asked)? {
-        return Err(CniError::new(
-            Code::CONFLICT,
-            format!(
-                "{name} already exists in {}: run DEL for it, or choose another CNI_IFNAME",
-                subject.netns.display()
-            ),
-        ));
-    }
-    if let Some(host) = host
-        && taken(Side::Host, &host).map_err(asked)?
-    {
-        return Err(CniError::new(
-            Code::CONFLICT,
-            format!(
-                "the node still has {host} of an earlier ADD of this container and interface: run DEL for it"
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// The error of an ADD that was rolled back.
-fn refused(rolled_back: &RolledBack) -> CniError {
-    let RolledBack { cause, undone, left } = rolled_back;
-    let code = match cause.error.errno {
-        Errno::EEXIST | Errno::EADDRINUSE => Code::CONFLICT,
-        _ => Code::KERNEL,
-    };
-    let mut error = CniError::new(code, format!("cannot {}: {}", cause.line.trim_end(), cause.error));
-    error = error.detail(format!("failed: {}", cause.line));
-    for line in undone {
-        error = error.detail(format!("rolled back: {line}"));
-    }
-    for failure in left {
-        error = error.detail(format!("not rolled back: {failure}"));
-    }
-    error
 }

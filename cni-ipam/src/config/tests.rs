@@ -84,7 +84,7 @@ fn every_error_names_key_value_and_remedy() {
         (r#"{"subnet": "10.1.0.0"}"#, "", "", 7, ["ipam.subnet", "10.1.0.0", "10.88.0.0/16"]),
         (r#"{"subnet": "10.1.0.0/33"}"#, "", "", 7, ["ipam.subnet", "10.1.0.0/33", "write"]),
         (r#"{"subnet": "::ffff:10.1.0.0/120"}"#, "", "", 7, ["ipam.subnet", "::ffff:10.1.0.0/120", "write"]),
-        (r#"{"subnet": 5}"#, "", "", 6, ["ipam.subnet", "a number", "must be a string"]),
+        (r#"{"subnet": 5}"#, "", "", 6, ["ipam.subnet", "the number 5", "must be a string"]),
         (
             r#"{"subnet": "10.1.0.0/24", "gateway": "x"}"#,
             "",

@@ -1,15 +1,18 @@
 //! One call's view of the kernel: a socket to each namespace, opened when first used.
 
+mod seen;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ipnetwork::IpNetwork;
 
-use super::nft::NftSocket;
-use super::pending::PendingAddresses;
-use super::rtnl::{Address, KernelRoute, Link, RouteSocket};
-use super::{Errno, KernelError, NetNs, Outcome, process};
+use crate::kernel::nft::NftSocket;
+use crate::kernel::pending::PendingAddresses;
+use crate::kernel::rtnl::{Link, RouteSocket};
+use crate::kernel::{Errno, KernelError, NetNs, Outcome, process};
 use crate::spec::{IfName, MacAddr};
+use seen::Seen;
 
 /// Which namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,14 +44,6 @@ pub struct Node {
     container_indexes: HashMap<IfName, u32>,
     pending: HashMap<Side, PendingAddresses>,
     seen: Seen,
-}
-
-/// What CHECK has looked at, so that it looks once.
-#[derive(Debug, Default)]
-struct Seen {
-    links: HashMap<(Side, IfName), Option<Link>>,
-    addresses: HashMap<(Side, u32), Vec<Address>>,
-    routes: Option<Vec<KernelRoute>>,
 }
 
 impl Node {
@@ -256,46 +251,6 @@ impl Node {
             finished &= pending.wait(deadline)?;
         }
         Ok(finished)
-    }
-
-    /// The link of that name as CHECK saw it first in this call.
-    ///
-    /// # Errors
-    /// The kernel's refusal.
-    pub fn seen_link(&mut self, side: Side, name: &IfName) -> Outcome<Option<Link>> {
-        let key = (side, name.clone());
-        if let Some(link) = self.seen.links.get(&key) {
-            return Ok(link.clone());
-        }
-        let link = self.route(side)?.link(name)?;
-        self.seen.links.insert(key, link.clone());
-        Ok(link)
-    }
-
-    /// The addresses of a link as CHECK saw them first in this call.
-    ///
-    /// # Errors
-    /// The kernel's refusal.
-    pub fn seen_addresses(&mut self, side: Side, index: u32) -> Outcome<Vec<Address>> {
-        if let Some(addresses) = self.seen.addresses.get(&(side, index)) {
-            return Ok(addresses.clone());
-        }
-        let addresses = self.route(side)?.addresses(index)?;
-        self.seen.addresses.insert((side, index), addresses.clone());
-        Ok(addresses)
-    }
-
-    /// The container's routes as CHECK saw them first in this call.
-    ///
-    /// # Errors
-    /// The kernel's refusal.
-    pub fn seen_routes(&mut self) -> Outcome<Vec<KernelRoute>> {
-        if let Some(routes) = &self.seen.routes {
-            return Ok(routes.clone());
-        }
-        let routes = self.route(Side::Container)?.routes()?;
-        self.seen.routes = Some(routes.clone());
-        Ok(routes)
     }
 }
 
