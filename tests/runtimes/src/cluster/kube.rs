@@ -36,11 +36,13 @@ pub struct Pod {
 }
 
 impl Kube {
-    /// Two nodes, joined and started; `ready` waits for them.
-    pub fn start(run: &Run, side: Side, stack: Stack, template: &str) -> Kube {
+    /// Two nodes, joined and started, not waited for.
+    pub fn start(run: &Run, side: Side, stack: Stack, templates: [&str; 2]) -> Kube {
         let plane = Plane::start(run, stack);
-        let workers: Vec<Worker> =
-            (1..=2).map(|number| Worker::start(run, &plane, number, side, stack, template)).collect();
+        let workers = [1, 2].into_iter().zip(templates);
+        let workers: Vec<Worker> = workers
+            .map(|(number, template)| Worker::start(run, &plane, number, side, stack, template))
+            .collect();
         plane.ready();
         workers.iter().for_each(Worker::join);
         Kube { plane, workers, stack }
@@ -49,7 +51,7 @@ impl Kube {
     /// The same, until both nodes are ready and have routes to each other's pods.
     pub fn up(run: &Run, side: Side, stack: Stack, template: &str) -> Kube {
         let start = Instant::now();
-        let kube = Kube::start(run, side, stack, template);
+        let kube = Kube::start(run, side, stack, [template; 2]);
         until("both nodes are ready", || (1..=2).all(|n| kube.condition(n).ready));
         run.show(&format!("two nodes ready after {:.1} s", start.elapsed().as_secs_f64()));
         routes::set(run, &kube);

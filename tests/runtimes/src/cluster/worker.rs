@@ -24,6 +24,9 @@ pub const CONFLIST: &str = "net.d/10-containerd-net.conflist";
 /// In the table.
 pub const RUNTIME: &str = "kubelet 1.34.2";
 
+/// The template, on the node.
+const PATH: &str = "/run/node/conflist.template";
+
 pub struct Worker {
     pub node: Node,
     /// The last number of its address.
@@ -33,23 +36,28 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a node with containerd; `join` makes it one of the cluster.
+    /// Starts a node with containerd, with no configuration for its network where the template is empty; `join`
+    /// makes it one of the cluster.
     pub fn start(run: &Run, plane: &Plane, number: u8, side: Side, stack: Stack, template: &str) -> Worker {
         let node = Node::new(run, &format!("n{number}"), side);
         node.write("conflist.template", template);
         node.write("kubeconfig", &kubeconfig().to_string());
         let number = number + 10;
         plane.connect(&node, number);
-        let containerd = Containerd::start_with(
-            &node,
-            Version::Two,
-            &json!({ "conf_template": "/run/node/conflist.template", "internal_loopback": false }),
-        );
+        let path = if template.is_empty() { "" } else { PATH };
+        let options = json!({ "conf_template": path, "internal_loopback": false });
+        let containerd = Containerd::start_with(&node, Version::Two, &options);
         Worker { node, number, stack, containerd }
     }
 
     /// Starts kubelet and kube-proxy.
     pub fn join(&self) {
+        self.kubelet();
+        self.node.write("proxy.json", &self.proxy().to_string());
+        drop(self.node.daemon("proxy", "kube-proxy --config /run/node/proxy.json"));
+    }
+
+    fn kubelet(&self) {
         let v4 = format!("10.99.0.{}", self.number);
         let address = match self.stack {
             Stack::V4 => v4,
@@ -57,8 +65,19 @@ impl Worker {
         };
         let flags = format!("--kubeconfig /run/node/kubeconfig --node-ip {address}");
         kubelet::start(&self.node, &json!({ "registerNode": true }), &flags);
-        self.node.write("proxy.json", &self.proxy().to_string());
-        drop(self.node.daemon("proxy", "kube-proxy --config /run/node/proxy.json"));
+    }
+
+    /// Gives containerd a template, and starts it and the kubelet again. It takes both: the kubelet tells the pod
+    /// CIDRs when it starts, and when they change.
+    pub fn configure(&mut self, template: &str) {
+        self.node.write("conflist.template", template);
+        self.node.sh(&format!(
+            "sed -i \"s#conf_template = ''#conf_template = '{PATH}'#\" /run/node/containerd.toml
+             pid=$(cat /run/node/kubelet.pid); kill $pid; tail --pid=$pid -f /dev/null"
+        ));
+        self.containerd.kill(&self.node);
+        self.containerd = Containerd::again(&self.node, Version::Two);
+        self.kubelet();
     }
 
     /// Both of kube-proxy's ways are used. The limits of connections are the machine's: zero leaves them alone.

@@ -79,13 +79,22 @@ pub fn url(address: &str, port: impl Into<u64>) -> String {
 /// Asks from inside a pod, as `kubectl exec` does; the answer is the name of the pod that answered.
 #[track_caller]
 pub fn ask(kube: &Kube, pod: &Pod, url: &str) -> String {
-    answer(kube, pod, url).unwrap_or_else(|| panic!("{} on {}: no answer from {url}", pod.name, pod.node))
+    answer(kube, pod, url).unwrap_or_else(|words| {
+        for worker in &kube.workers {
+            let state = "ip -br addr; ip -6 route; ip neigh; ip -6 neigh; nft list ruleset";
+            worker.node.write("log/no-answer", &worker.node.sh(state));
+        }
+        panic!("{} on {}: no answer from {url}: {words}", pod.name, pod.node)
+    })
 }
 
-/// The same where there may be no answer.
-pub fn answer(kube: &Kube, pod: &Pod, url: &str) -> Option<String> {
+/// The same where there may be no answer, but words about it.
+pub fn answer(kube: &Kube, pod: &Pod, url: &str) -> Result<String, String> {
     let words = format!("exec {} -- /pod get {url}", pod.name);
     let output = command::output(kube.plane.kubectl_command().args(words.split(' ')));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.split_once(" sees ").filter(|_| output.status.success()).map(|(name, _)| name.to_owned())
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said.split_once(" sees ").filter(|_| output.status.success()) {
+        Some((name, _)) => Ok(name.to_owned()),
+        None => Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr))),
+    }
 }
