@@ -37,7 +37,7 @@ pub struct Run {
 }
 
 /// How many scenarios go on at once, of those that mostly wait.
-const TOGETHER: usize = 3;
+const TOGETHER: usize = 4;
 
 thread_local! {
     /// The last panic of this thread.
@@ -152,10 +152,12 @@ fn some_at_once(run: &mut Run, scenarios: &[Scenario], count: usize) -> Vec<&'st
                 run.beside(i)
             };
             let good = one(&mut own, scenario, &place);
-            let (run, failed) = &mut *shared.lock().unwrap();
-            for line in fs::read_to_string(own.dir.join("said")).unwrap_or_default().lines() {
-                run.line(line);
+            let said = fs::read_to_string(own.dir.join("said")).unwrap_or_default();
+            if good {
+                let _ = fs::remove_dir_all(&own.dir);
             }
+            let (run, failed) = &mut *shared.lock().unwrap();
+            said.lines().for_each(|line| run.line(line));
             run.report.add(own.report);
             if !good {
                 failed.push(scenario.name);
