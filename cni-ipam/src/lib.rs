@@ -24,6 +24,8 @@ mod tests;
 use cni_common::spec::{CniError, CniResult, Request, Verb};
 
 pub use host::Host;
+#[cfg(feature = "fuzzing")]
+pub use index::fuzzing;
 
 /// Serves one call. ADD gives a result, the other verbs none.
 ///

@@ -35,7 +35,8 @@ fuzz_target!(|data: &[u8]| {
         root().display()
     );
     let call = |verb: &str| {
-        let request = Request::new(&trestle_fuzz::environment(verb), conf.clone().into_bytes()).expect("request");
+        let request =
+            Request::new(&trestle_fuzz::environment(verb), conf.clone().into_bytes()).expect("request");
         run_on(&Host::default(), &request)
     };
     let given = call("ADD");

@@ -14,6 +14,8 @@
 
 mod backing;
 mod format;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keep;
 mod rebuild;
 mod taken;
@@ -84,11 +86,16 @@ impl Index {
 
     fn open_for(dir: &LeaseDir, access: OFlag) -> Option<Self> {
         let (file, stat) = dir.open_file(INDEX, access).ok()?;
-        let backing = Backing::File(file);
+        let size = u64::try_from(stat.st_size).ok()?;
+        Self::read(Backing::File(file), size, DirState::of(&stat).mtime)
+    }
+
+    /// What the bytes hold, if they could be an index.
+    fn read(backing: Backing, size: u64, own_mtime: Stamp) -> Option<Self> {
         let first = backing.page(0).ok()?;
         let header = Header::decode(&first)?;
         let pages = HEADER_PAGES + u64::from(header.slot_pages) + u64::from(header.chunks);
-        if u64::try_from(stat.st_size).ok()? < pages * PAGE as u64 {
+        if size < pages * PAGE as u64 {
             return None;
         }
         let ids = header.chunks as usize * CHUNK_ID;
@@ -100,7 +107,6 @@ impl Index {
         }
         list.truncate(ids);
         let chunks = list.as_chunks::<CHUNK_ID>().0.iter().map(|id| u128::from_le_bytes(*id)).collect();
-        let own_mtime = DirState::of(&stat).mtime;
         Some(Index { backing, header, chunks, own_mtime, longest: Cell::new(0) })
     }
 
