@@ -17,9 +17,9 @@ sweep: ## killed and failed at every system call: nothing may be left
 	@scripts/sweep $(ARGS)
 test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (an hour and more)
 	@tests/vm/suite.sh full $(ARGS)
-test-runtimes: ## containerd, podman, kubelet, libcni on a node (first run builds them: 20 minutes)
+test-runtimes: ## containerd, podman, libcni on a node, the live switch (3 minutes; the first time it builds them)
 	@scripts/runtimes test $(ARGS)
-test-cluster: ## two nodes of Kubernetes with our plugins
+test-cluster: ## two nodes of Kubernetes with our plugins (3 minutes; the first time it builds them: 10)
 	@scripts/runtimes cluster $(ARGS)
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
