@@ -9,6 +9,9 @@ use super::{
 };
 use crate::kernel::{KernelError, Outcome};
 
+/// A list that changed while it was read is read again, this often.
+const LISTS: usize = 100;
+
 impl NftSocket {
     /// A number that every transaction in the namespace changes.
     ///
@@ -118,14 +121,26 @@ impl NftSocket {
         Ok(list.iter().filter_map(answer::set).filter_map(|(name, kind)| Some((name, kind?))).collect())
     }
 
-    /// All elements of a set: a list, in which one may come twice when the set grows meanwhile.
+    /// All elements of a set: a list.
+    ///
+    /// The kernel hands it out in parts, and finds the next part by counting those that it has told: when one of them
+    /// goes meanwhile, one that stays is left out, without a word (net/netfilter/nf_tables_api.c `nf_tables_dump_set`).
+    /// So the list counts only if nothing was changed while it was read.
     ///
     /// # Errors
     /// EINTR when it keeps changing while it is read.
     pub fn elements(&mut self, table: Table, set: &str, kind: KeyType) -> Outcome<Vec<Element>> {
-        let list =
-            self.list(&message::get_elements(table, set, None), || format!("nft list set {table} {set}"))?;
-        Ok(list.iter().flat_map(|told| answer::elements(told, kind)).collect())
+        let what = || format!("nft list set {table} {set}");
+        let mut before = self.generation()?;
+        for _ in 0..LISTS {
+            let list = self.list(&message::get_elements(table, set, None), what)?;
+            let now = self.generation()?;
+            if now == before {
+                return Ok(list.iter().flat_map(|told| answer::elements(told, kind)).collect());
+            }
+            before = now;
+        }
+        Err(KernelError::new(what(), Errno::EINTR))
     }
 
     /// All rules of a chain: a list.

@@ -178,3 +178,39 @@ fn a_missing_kernel_option_is_named() {
     assert!(refuse(None, Errno::EOPNOTSUPP).ends_with("CONFIG_NF_TABLES)"));
     assert!(!refuse(None, Errno::ENOMEM).contains("CONFIG"));
 }
+
+#[test]
+fn an_element_that_stays_is_in_every_list_while_others_go() {
+    let mut node = isolated();
+    let nft = node.nft().unwrap();
+    prepare(nft);
+    let keys: Vec<_> =
+        (0..2000u32).map(|n| Key::Address(std::net::Ipv4Addr::from(0x0a00_0000 + n).into())).collect();
+    let add =
+        |key| Change::AddElement { table: TABLE, set: "four", key, comment: "a comment as long as ours are" };
+    for keys in keys.chunks(500) {
+        nft.commit(&keys.iter().map(add).collect::<Vec<_>>()).unwrap();
+    }
+    let (stay, go): (Vec<_>, Vec<_>) = keys.iter().enumerate().partition(|(n, _)| n % 20 == 0);
+    // In the namespace of this thread.
+    let other = std::thread::spawn({
+        let go: Vec<Key> = go.into_iter().map(|(_, key)| key.clone()).collect();
+        move || {
+            let mut nft = NftSocket::open().unwrap();
+            for key in go {
+                nft.commit(&[Change::DeleteElement { table: TABLE, set: "four", key: &key }]).unwrap();
+                std::thread::sleep(std::time::Duration::from_micros(500));
+            }
+        }
+    });
+    let mut lists = 0;
+    while !other.is_finished() {
+        let Ok(list) = nft.elements(TABLE, "four", KeyType::Ipv4) else { continue };
+        let found: std::collections::HashSet<_> = list.iter().map(|e| e.key.to_string()).collect();
+        let missing: Vec<_> = stay.iter().filter(|(_, key)| !found.contains(&key.to_string())).collect();
+        assert!(missing.is_empty(), "missing in list {lists}: {missing:?}");
+        lists += 1;
+    }
+    other.join().unwrap();
+    assert!(lists > 0);
+}
