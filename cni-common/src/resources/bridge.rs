@@ -85,6 +85,7 @@ impl Bridge {
             Err(error) => return Err(error),
         }
         super::bridge_state::refuse_routers(self.name());
+        super::bridge_state::detect_no_duplicates(self.name());
         Ok(Some(()))
     }
 }

@@ -40,6 +40,13 @@ pub(super) fn refuse_routers(bridge: &IfName) -> Option<String> {
     sysctl::set(&accept_ra(bridge), "0").ok().flatten()
 }
 
+/// A new bridge's link-local address is usable at once, as those of its pods are: before the node passes a packet
+/// of another node on to a pod, it asks for the pod's hardware address, and asks from that one. Detection of
+/// duplicates takes 2 s, more on a busy node. The hardware address is out of our random bytes.
+pub(super) fn detect_no_duplicates(bridge: &IfName) {
+    let _ = sysctl::set(&format!("net/ipv6/conf/{bridge}/accept_dad"), "0");
+}
+
 fn accept_ra(bridge: &IfName) -> String {
     format!("net/ipv6/conf/{bridge}/accept_ra")
 }

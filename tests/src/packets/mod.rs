@@ -4,6 +4,7 @@ mod frames;
 mod vlan;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ pub fn tests() -> Vec<Test> {
     let mut tests = crate::node_tests![
         pods_reach_each_other_in_both_families,
         the_first_packet_after_add_arrives,
+        the_first_packet_of_another_node_arrives,
         pods_and_gateway_reach_each_other,
         traffic_inside_the_network_keeps_its_source,
         multicast_is_not_masqueraded,
@@ -92,6 +94,21 @@ fn the_first_packet_after_add_arrives(node: &Node) {
             delivered(&from_node, &inside, &ips[index], PATIENCE).is_some(),
             "the node's first packet to {name}"
         );
+    }
+}
+
+/// The node passes it on, and for that asks for the pod from the new bridge's link-local address. With the
+/// reference it is 2 s before it can. Found by two nodes of Kubernetes (`tests/runtimes`).
+fn the_first_packet_of_another_node_arrives(node: &Node) {
+    let outside = node.outside();
+    outside.sh("ip route add 10.88.0.0/24 via 192.0.2.1; ip -6 route add fd00:88::/64 via 2001:db8::1");
+    let bridge = Side::Ours.bridge();
+    for (family, name) in ["a", "b"].into_iter().enumerate().rev() {
+        let pod = node.pod(name);
+        let ips = addresses(&bridge.added(&dual(), &pod));
+        let (inside, there) = (pod.udp(&ips[family]), outside.udp(&ips[family]));
+        let soon = Duration::from_secs(1);
+        assert!(delivered(&there, &inside, &ips[family], soon).is_some(), "the first packet to {ips:?}");
     }
 }
 

@@ -75,6 +75,10 @@ pub const EVERYWHERE: &[Meant] = &[
         "not switched off for the whole link: the addresses have the flag nodad",
     ),
     better(
+        r"^[-+] \d\d host: sysctl net/ipv6/conf/(cni\d|bridge\d+)/accept_dad ",
+        "the bridge's link-local address is usable at once: from it the node asks for pods that others send to",
+    ),
+    better(
         r"^[-+] \d\d host: (link <veth\d+> inet6_addr_gen_mode|sysctl net/ipv6/conf/<veth\d+>/(addr_gen_mode|accept_ra)) ",
         "a port of a bridge has no IPv6 address of its own, so nothing to advertise and no router to accept",
     ),
