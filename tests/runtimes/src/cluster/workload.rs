@@ -81,7 +81,12 @@ pub fn url(address: &str, port: impl Into<u64>) -> String {
 pub fn ask(kube: &Kube, pod: &Pod, url: &str) -> String {
     answer(kube, pod, url).unwrap_or_else(|words| {
         for worker in &kube.workers {
-            let state = "ip -br addr; ip -6 route; ip neigh; ip -6 neigh; nft list ruleset";
+            // Whose words would be missed.
+            let state = "ip -d addr; ip route; ip -6 route; ip neigh; ip -6 neigh; bridge -d link; bridge mdb; nft list ruleset
+                sysctl net.ipv6.conf.all.forwarding net.ipv6.conf.cni0
+                for n in /run/netns/*; do
+                    echo $n; nsenter --net=$n sh -c 'ip -d addr; ip route; ip -6 route; ip neigh; ip -6 neigh; ip maddr'
+                done";
             worker.node.write("log/no-answer", &worker.node.sh(state));
         }
         panic!("{} on {}: no answer from {url}: {words}", pod.name, pod.node)
