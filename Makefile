@@ -19,7 +19,7 @@ test-vm: ## the whole suite on Debian's 6.1 and 6.12 kernels, emulated (an hour 
 	@tests/vm/suite.sh full $(ARGS)
 test-runtimes: ## containerd, podman, libcni on a node, the live switch (3 minutes; the first time it builds them)
 	@scripts/runtimes test $(ARGS)
-test-cluster: ## two nodes of Kubernetes with our plugins (3 minutes; the first time it builds them: 10)
+test-cluster: ## a kubelet alone, and two nodes of Kubernetes (2 minutes; the first time it builds them: 10)
 	@scripts/runtimes cluster $(ARGS)
 lint: ## format, clippy, rustdoc, licences and advisories
 	@scripts/lint
