@@ -11,6 +11,9 @@ use crate::kernel::{KernelError, Outcome};
 
 /// A list that changed while it was read is read again, this often.
 const LISTS: usize = 100;
+/// So many elements fit in the smallest part that the kernel makes (`NLMSG_GOODSIZE`, less than 4 KiB), however long their
+/// comments are.
+const FEW: usize = 8;
 
 impl NftSocket {
     /// A number that every transaction in the namespace changes.
@@ -123,22 +126,26 @@ impl NftSocket {
 
     /// All elements of a set: a list.
     ///
-    /// The kernel hands it out in parts, and finds the next part by counting those that it has told: when one of them
-    /// goes meanwhile, one that stays is left out, without a word (net/netfilter/nf_tables_api.c `nf_tables_dump_set`).
-    /// So the list counts only if nothing was changed while it was read.
+    /// The kernel hands it out in parts, and finds the next part by counting those that it has told
+    /// (net/netfilter/nf_tables_api.c `nf_tables_dump_set`): when one of them goes meanwhile, or its hash table is made
+    /// larger or smaller, some time after a change, others are left out without a word. So a list counts only if
+    /// nothing was changed while it was read, and if it came a second time, unless it surely fits in one part.
     ///
     /// # Errors
     /// EINTR when it keeps changing while it is read.
     pub fn elements(&mut self, table: Table, set: &str, kind: KeyType) -> Outcome<Vec<Element>> {
         let what = || format!("nft list set {table} {set}");
-        let mut before = self.generation()?;
+        let mut generation = self.generation()?;
+        let mut last = None;
         for _ in 0..LISTS {
             let list = self.list(&message::get_elements(table, set, None), what)?;
-            let now = self.generation()?;
-            if now == before {
-                return Ok(list.iter().flat_map(|told| answer::elements(told, kind)).collect());
+            let list: Vec<_> = list.iter().flat_map(|told| answer::elements(told, kind)).collect();
+            let before = std::mem::replace(&mut generation, self.generation()?);
+            let unchanged = generation == before;
+            if unchanged && (list.len() <= FEW || last.as_ref() == Some(&list)) {
+                return Ok(list);
             }
-            before = now;
+            last = unchanged.then_some(list);
         }
         Err(KernelError::new(what(), Errno::EINTR))
     }
