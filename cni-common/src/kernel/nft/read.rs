@@ -136,16 +136,16 @@ impl NftSocket {
     pub fn elements(&mut self, table: Table, set: &str, kind: KeyType) -> Outcome<Vec<Element>> {
         let what = || format!("nft list set {table} {set}");
         let mut generation = self.generation()?;
-        let mut last = None;
+        let mut earlier = None;
         for _ in 0..LISTS {
-            let list = self.list(&message::get_elements(table, set, None), what)?;
-            let list: Vec<_> = list.iter().flat_map(|told| answer::elements(told, kind)).collect();
+            let told = self.list(&message::get_elements(table, set, None), what)?;
+            let elements: Vec<_> = told.iter().flat_map(|told| answer::elements(told, kind)).collect();
             let before = std::mem::replace(&mut generation, self.generation()?);
             let unchanged = generation == before;
-            if unchanged && (list.len() <= FEW || last.as_ref() == Some(&list)) {
-                return Ok(list);
+            if unchanged && (elements.len() <= FEW || earlier.as_ref() == Some(&elements)) {
+                return Ok(elements);
             }
-            last = unchanged.then_some(list);
+            earlier = unchanged.then_some(elements);
         }
         Err(KernelError::new(what(), Errno::EINTR))
     }
