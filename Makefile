@@ -11,7 +11,7 @@ demo: ## two pods, dual stack, masqueraded, broken, found, mended, gone: under 2
 	@demo/demo.sh
 test: ## unit, integration and side-by-side tests, and a part of test-vm
 	@scripts/test $(ARGS)
-bench: ## speed beside the reference: table, pictures, docs/benchmarks (8 minutes)
+bench: ## speed beside the reference: table, pictures, docs/benchmarks (6 minutes)
 	@scripts/bench $(ARGS)
 sweep: ## killed and failed at every system call: nothing may be left
 	@scripts/sweep $(ARGS)
