@@ -10,9 +10,11 @@
 //!
 //! Deletions stand in line for the kernel's one lock (RTNL), which each holds for milliseconds. So a link is
 //! first put into a group, which is quick, and then the group is deleted: whoever comes first takes along all
-//! that were put into it meanwhile (net/core/rtnetlink.c `rtnl_group_dellink`).
+//! that were put into it meanwhile (net/core/rtnetlink.c `rtnl_group_dellink`). Looking for the group's links, the
+//! kernel looks at all links of the node, so who finds nobody in line deletes by name.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::NLM_F_ACK;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -28,6 +30,8 @@ use crate::spec::IfName;
 
 /// The group (linux/if_link.h `IFLA_GROUP`) of links that are to be deleted: a number that nobody else uses.
 const LEAVING: u32 = 0x7472_6c76;
+/// Many times what a change takes when nobody else holds RTNL.
+const IN_LINE: Duration = Duration::from_millis(1);
 
 impl RouteSocket {
     /// Deletes a link of the calling thread's namespace and returns when it is gone; returns whether it
@@ -38,12 +42,15 @@ impl RouteSocket {
     pub fn delete_link_early(&mut self, name: &IfName, afterwards: impl FnOnce()) -> Outcome<bool> {
         let mut events = RouteSocket::link_events()?;
         only_end::of_link(events.connection.socket(), name);
+        let begin = Instant::now();
         match self.connection.request(leave(name), 0) {
             Ok(_) => {}
             Err(error) if error.is_gone() => return Ok(false),
             Err(error) => return Err(error.asked(format!("link set {name} group"))),
         }
-        let (_, bytes) = self.connection.encode(delete_leaving(), NLM_F_ACK);
+        let is_alone = begin.elapsed() < IN_LINE;
+        let message = if is_alone { delete(name) } else { delete_leaving() };
+        let (_, bytes) = self.connection.encode(message, NLM_F_ACK);
         let child = process::in_child(|| {
             // Whether it was refused is seen by the other process.
             let _ = self.connection.send(&bytes);
@@ -118,6 +125,10 @@ fn leave(name: &IfName) -> RouteNetlinkMessage {
     let mut message = named(name, None, None);
     message.attributes.push(LinkAttribute::Group(LEAVING));
     RouteNetlinkMessage::SetLink(message)
+}
+
+fn delete(name: &IfName) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelLink(named(name, None, None))
 }
 
 /// Deletes all that are leaving.
